@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/sched.h"
+
+static struct abi_mbox *mbox_of(const struct thread *t)
+{
+	return &machine.share->mbox[t->slot];
+}
+
+static void bits_set(u64 *words, u64 *summary, u32 slot)
+{
+	__atomic_or_fetch(&words[slot / 64], 1ULL << (slot % 64), __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(summary, 1ULL << (slot / 64), __ATOMIC_SEQ_CST);
+}
+
+void fwd_cancel(struct thread *t)
+{
+	struct abi_mbox *mbox = mbox_of(t);
+	struct abi_proc *p = t->proc->share;
+
+	/* The thread may be past its call already: then the proxy finds the request answered, and drops this. */
+	WRITE_ONCE(mbox->cancel_seq, READ_ONCE(mbox->seq));
+	bits_set(p->cancel, &p->cancel_words, t->slot);
+	outl(ABI_PORT_BELL, ABI_BELL_PROC(t->proc->index));
+}
+
+static void request(struct thread *t, u32 nr, const u64 arg[6], u64 lo, u64 hi)
+{
+	struct abi_mbox *mbox = mbox_of(t);
+	struct abi_proc *p = t->proc->share;
+
+	mbox->proc = t->proc->index;
+	mbox->core = t->core->index;
+	mbox->nr = nr;
+	mbox->tid = t->tid;
+	mbox->signal = 0;
+	memcpy(mbox->arg, arg, sizeof(mbox->arg));
+	mbox->buf_lo = lo;
+	mbox->buf_hi = hi;
+	mbox->log_pos = load_acquire(&p->log_head);
+	mbox->seq++;
+	mbox->tsc_start = rdtsc();
+	store_release(&mbox->state, ABI_MBOX_REQUEST);
+	bits_set(p->bell, &p->bell_words, t->slot);
+	outl(ABI_PORT_BELL, ABI_BELL_PROC(t->proc->index));
+}
+
+/* The shortest answers come while we look; the core has nothing else to do. */
+static bool poll_done(const struct core *core, const struct abi_mbox *mbox)
+{
+	u64 until;
+
+	if (!machine.poll_ns || core->runq.count)
+		return false;
+	until = rdtsc() + ns_to_tsc(machine.poll_ns);
+	do {
+		if (load_acquire(&mbox->state) == ABI_MBOX_DONE)
+			return true;
+		cpu_pause();
+	} while (rdtsc() < until);
+	return false;
+}
+
+s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
+{
+	struct thread *t = current_thread();
+	struct abi_mbox *mbox = mbox_of(t);
+
+	WRITE_ONCE(t->wait, WAIT_FORWARD);
+	request(t, nr, arg, lo, hi);
+	/*
+	 * A signal sent before wait was set is seen here; one sent later sees wait and cancels. The bits_set()
+	 * of request() are full fences between the two. Both at once cancel twice: harmless.
+	 */
+	if (t->signals.work && signal_pending_now())
+		fwd_cancel(t);
+	if (!poll_done(t->core, mbox)) {
+		for (;;) {
+			sched_prepare();
+			if (load_acquire(&mbox->state) == ABI_MBOX_DONE || t->proc->exiting)
+				break;
+			schedule();
+		}
+		sched_cancel();
+	}
+	t->wait = WAIT_NONE;
+	/* A dying process leaves its call to the proxy; the mailbox is made IDLE when that is gone. */
+	if (load_acquire(&mbox->state) != ABI_MBOX_DONE)
+		thread_exit(0);
+	s64 ret = mbox->ret;
+
+	store_release(&mbox->state, ABI_MBOX_IDLE);
+	return ret;
+}
+
+bool fwd_done(struct core *core)
+{
+	struct abi_core *share = core->share;
+	u64 words;
+
+	if (!READ_ONCE(share->done_words))
+		return false;
+	words = __atomic_exchange_n(&share->done_words, 0, __ATOMIC_SEQ_CST);
+	for (; words; words &= words - 1) {
+		u32 w = (u32)__builtin_ctzll(words);
+		u64 bits = __atomic_exchange_n(&share->done[w], 0, __ATOMIC_SEQ_CST);
+
+		for (; bits; bits &= bits - 1) {
+			u32 slot = w * 64 + (u32)__builtin_ctzll(bits);
+
+			/* It may have seen its answer by itself and wait for something else by now. */
+			if (load_acquire(&machine.share->mbox[slot].state) == ABI_MBOX_DONE &&
+				READ_ONCE(threads[slot].wait) == WAIT_FORWARD)
+				sched_wake(&threads[slot]);
+		}
+	}
+	return true;
+}
+
+u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
+{
+	struct abi_proc *p = proc->share;
+	u64 pos = p->log_head;
+	struct abi_log_rec *rec = &machine.share->log[proc->index][pos % ABI_LOG_RECORDS];
+
+	if (pos - load_acquire(&p->log_applied) == ABI_LOG_RECORDS) {
+		/* Full: the proxy is asked to catch up. If it is gone nobody reads the log any more. */
+		WRITE_ONCE(p->want_ack, 1);
+		fence_full();
+		outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));
+		while (pos - load_acquire(&p->log_applied) == ABI_LOG_RECORDS &&
+			READ_ONCE(p->state) != ABI_PROC_GONE)
+			cpu_pause();
+	}
+	rec->op = op;
+	rec->va = va;
+	rec->len = len;
+	rec->gpa = gpa;
+	store_release(&p->log_head, pos + 1);
+	return pos + 1;
+}

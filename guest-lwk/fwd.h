@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Forwarding: a system call of the current thread, made by its proxy (share.h, mailbox). */
+#ifndef LWK_FWD_H
+#define LWK_FWD_H
+
+#include "guest-lwk/process.h"
+
+/*
+ * Makes the call and waits; buffers must have been checked and committed (mm_check). [lo, hi) is the hull
+ * of what it may touch. Returns the host's result, or -EINTR when a signal interrupted it. When the
+ * process is ending it does not return.
+ */
+s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi);
+/* Interrupts the call that t is waiting for, if any (signals, exit). Any core. */
+void fwd_cancel(struct thread *t);
+/* Wakes the threads whose answers have come for this core. True if any. */
+bool fwd_done(struct core *core);
+/* Appends to the mapping log; caller holds mm.lock. Position after the record. */
+u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/mm.h"
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_slot.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/process.h"
+#include "guest-lwk/pt.h"
+#include "guest-lwk/vma.h"
+
+/* Consecutive granules without a block from va on, at most `want`, within one PD. */
+static u64 empty_granules(const u64 *entry, u64 va, u64 want)
+{
+	u64 n = 0, room = 512 - (va >> 21 & 511);
+
+	while (n < want && n < room && !entry[n])
+		n++;
+	return n;
+}
+
+/* Blocks for up to want granules from va on, announced to the proxy. 0: none. */
+static u64 blocks_get(struct process *proc, u64 va, u64 want, u64 *got)
+{
+	struct gib_slot *slot = mm_slot_find(&proc->mm, va);
+	u64 gpa;
+
+	*got = 1;
+	if (slot)
+		return slot->gpa + (va - slot->va);
+	do
+		gpa = pmem_alloc_run(this_core()->node, want, got);
+	while (!gpa && pmem_wait());
+	if (gpa) {
+		proc->mm.committed += *got * BLOCK_SIZE;
+		log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);
+	}
+	return gpa;
+}
+
+/* Blocks that found no page table go back. */
+static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
+{
+	if (n && !mm_slot_find(&proc->mm, va)) {
+		u64 pos = log_append(proc, ABI_LOG_UNMAP, va, n * BLOCK_SIZE, 0);
+
+		proc->mm.committed -= n * BLOCK_SIZE;
+		pmem_free(gpa, n * BLOCK_SIZE, va, proc->index, pos);
+	}
+	return -ENOMEM;
+}
+
+/* Commits what of vma lies in the granules that [start, end) touches. */
+static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
+{
+	struct mm *mm = &proc->mm;
+	u64 block = 0, left = 0;
+
+	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
+		if (mm_in_large_area(g) && pmem_has_gib() && pt_gib_empty(mm, g))
+			mm_slot_create(proc, g);
+		u64 *entry = pt_granule(mm, g, true);
+
+		if (!entry)
+			return -ENOMEM;
+		if (!*entry && !left) {
+			u64 want = (ALIGN_UP(end, BLOCK_SIZE) - g) / BLOCK_SIZE;
+
+			block = blocks_get(proc, g, empty_granules(entry, g, want), &left);
+			if (!block)
+				return -ENOMEM;
+		}
+		if (*entry) {
+			if (pt_populate(entry, 0, MAX(g, vma->start), MIN(g + BLOCK_SIZE, vma->end), vma->prot))
+				return -ENOMEM;
+			continue;
+		}
+		if (pt_populate(entry, block, MAX(g, vma->start), MIN(g + BLOCK_SIZE, vma->end), vma->prot))
+			return blocks_return(proc, g, block, left);
+		block += BLOCK_SIZE;
+		left--;
+	}
+	return 0;
+}
+
+static bool prot_allows(const struct vma *vma, bool write, bool exec)
+{
+	return vma->prot && (!write || vma->prot & ABI_PROT_W) && (!exec || vma->prot & ABI_PROT_X);
+}
+
+s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
+{
+	struct mm *mm = &proc->mm;
+	s64 ret = -EFAULT;
+
+	if (va >= ABI_USER_END)
+		return -EFAULT;
+	spin_lock(&mm->lock);
+	struct vma *vma = vma_find(mm, va);
+
+	if (vma && !(vma->flags & VMA_FIXED_KERNEL))
+		ret = prot_allows(vma, write, exec) ? populate(proc, vma, va, va + 1) : -EACCES;
+	else if (vma)
+		ret = -EACCES;
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
+{
+	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
+		u64 s = MAX(g, start), e = MIN(g + BLOCK_SIZE, end);
+		u64 *entry = pt_granule(&proc->mm, g, false);
+
+		if (entry && *entry && pt_all_populated(*entry, s, e))
+			continue;
+		if (populate(proc, vma, s, e))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
+{
+	struct mm *mm = &proc->mm;
+	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
+	bool good = true;
+
+	if (!len)
+		return true;
+	if (va >= ABI_USER_END || len > ABI_USER_END - va)
+		return false;
+	spin_lock(&mm->lock);
+	while (good && start < end) {
+		struct vma *vma = vma_find(mm, start);
+
+		good = vma && prot_allows(vma, prot & ABI_PROT_W, prot & ABI_PROT_X);
+		if (!good)
+			break;
+		u64 stop = MIN(end, vma->end);
+
+		good = vma->flags & VMA_FIXED_KERNEL || !mm_commit(proc, vma, start, stop);
+		start = stop;
+	}
+	spin_unlock(&mm->lock);
+	return good;
+}
+
+u64 mm_gpa(struct process *proc, u64 va, bool write)
+{
+	u64 gpa = 0;
+
+	if (!mm_check(proc, va, 1, write ? ABI_PROT_W : ABI_PROT_R))
+		return 0;
+	spin_lock(&proc->mm.lock);
+	u64 *entry = pt_granule(&proc->mm, va, false);
+
+	if (entry && *entry)
+		gpa = pt_block(*entry) + (va & (BLOCK_SIZE - 1));
+	spin_unlock(&proc->mm.lock);
+	return gpa;
+}
+
+/* Where memory is committed when it is asked for: not stacks, .bss, reservations, PROT_NONE. */
+static bool commits_now(const struct vma *vma)
+{
+	return vma->prot && !(vma->flags & VMA_TOUCH);
+}
+
+s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags)
+{
+	struct mm *mm = &proc->mm;
+
+	if (mm->touch)
+		vma_flags |= VMA_TOUCH;
+	if (!addr)
+		addr = mm_pick(mm, len);
+	if (!addr || vma_add(mm, addr, addr + len, prot, vma_flags))
+		return -ENOMEM;
+	struct vma *vma = vma_find(mm, addr);
+
+	if (!commits_now(vma) && !(flags & MM_POPULATE))
+		return (s64)addr;
+	if (populate(proc, vma, addr, addr + len)) {
+		mm_unmap(proc, addr, addr + len);
+		return -ENOMEM;
+	}
+	return (s64)addr;
+}
+
+s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
+{
+	struct mm *mm = &proc->mm;
+	bool flush = false;
+
+	for (u64 at = start; at < end;) {
+		struct vma *vma = vma_find(mm, at);
+
+		if (!vma || vma->flags & VMA_FIXED_KERNEL)
+			return -ENOMEM;
+		at = vma->end;
+	}
+	if (vma_split(mm, start) || vma_split(mm, end))
+		return -ENOMEM;
+	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end; vma = vma->next) {
+		/* What only gains rights faults once and is found good (mm_fault). */
+		flush |= vma->prot & ~prot;
+		vma->prot = prot;
+		for (u64 g = ALIGN_DOWN(vma->start, BLOCK_SIZE); g < vma->end; g += BLOCK_SIZE) {
+			u64 *entry = pt_granule(mm, g, false);
+
+			if (!entry)
+				g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+			else if (*entry && pt_protect(entry, MAX(g, vma->start), MIN(g + BLOCK_SIZE, vma->end), prot))
+				return -ENOMEM;
+		}
+		if (commits_now(vma) && populate(proc, vma, vma->start, vma->end))
+			return -ENOMEM;
+	}
+	if (flush)
+		mm_flush(mm);
+	for (struct vma *vma = vma_find(mm, start); vma && vma->start <= end; vma = vma->next)
+		vma = vma_merge(mm, vma);
+	return 0;
+}

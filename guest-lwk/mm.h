@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces. A vma says what is mapped with which protection; the page tables say which of it has
+ * memory (is committed). Physical memory comes in blocks of 2 MiB (or whole 1 GiB blocks), so one block
+ * may carry several vmas, told apart by 4 KiB entries. Unmapped parts of a block in use are always zero.
+ */
+#ifndef LWK_MM_H
+#define LWK_MM_H
+
+#include "guest-lwk/lock.h"
+#include "guest-lwk/types.h"
+
+struct process;
+
+enum { VMA_TOUCH = 1, /* commit at first touch */ VMA_STACK = 2, /* grows down */ VMA_FIXED_KERNEL = 4 /* vDSO */ };
+
+struct vma {
+	u64 start, end;
+	u32 prot;  /* ABI_PROT_* */
+	u32 flags; /* VMA_* */
+	struct vma *prev, *next;       /* by address */
+	struct vma *left, *right;      /* treap */
+	u32 priority;
+};
+
+struct gib_slot {
+	u64 va, gpa; /* 1 GiB of program space backed by one whole 1 GiB block */
+	struct gib_slot *next;
+};
+
+struct mm {
+	struct spinlock lock;
+	u64 root;           /* gpa of the top page table */
+	struct vma *tree, *first, *last;
+	struct gib_slot *slots;
+	u64 brk_start, brk;
+	u64 small_hint, large_hint; /* where the search for a hole begins (mm_va.c) */
+	u64 committed;      /* bytes of blocks that it holds */
+	u64 tlb_gen;        /* incremented when entries were taken away */
+	bool touch;         /* default commit mode */
+};
+
+/* pt.c: this core runs on proc's page tables from now on (NULL: on the boot tables). */
+void mm_load(struct process *proc);
+
+s64 mm_create(struct process *proc);
+void mm_destroy(struct process *proc); /* all threads gone; blocks go to the reclaim ring */
+
+/*
+ * A page fault of the program (or of the kernel on its behalf): 0 when it was made good, -EFAULT (nothing
+ * mapped there), -EACCES (not with this protection), -ENOMEM.
+ */
+s64 mm_fault(struct process *proc, u64 va, bool write, bool exec);
+/* True if [va, va+len) is mapped with prot; commits it. For buffers of forwarded calls. */
+bool mm_check(struct process *proc, u64 va, u64 len, u32 prot);
+/* gpa of a committed address, 0: not committed. For futex keys. Commits if it may. */
+u64 mm_gpa(struct process *proc, u64 va, bool write);
+
+/*
+ * The work behind the calls; lengths and addresses are whole pages, mm.lock is held.
+ * mm_mmap: addr 0: anywhere, else what is there must be unmapped already. MM_POPULATE: commit whatever the mode.
+ */
+enum { MM_POPULATE = 1 };
+s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags);
+s64 mm_unmap(struct process *proc, u64 start, u64 end);
+s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot);
+/* [start, end) lies in vma: commits what of it is not. -ENOMEM. */
+s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end);
+void mm_discard(struct process *proc, u64 start, u64 end);
+
+/* mm_sys.c: the calls. */
+s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);
+s64 sys_munmap(u64 addr, u64 len);
+s64 sys_mprotect(u64 addr, u64 len, u64 prot);
+s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr);
+s64 sys_brk(u64 addr);
+s64 sys_madvise(u64 addr, u64 len, u64 advice);
+s64 sys_mincore(u64 addr, u64 len, u64 vec);
+s64 sys_msync(u64 addr, u64 len, u64 flags);
+s64 sys_mlock(u64 addr, u64 len);
+
+/* uaccess.c: copies between kernel and the current program; 0 or -EFAULT. */
+s64 user_read(void *dst, u64 src, u64 len);
+s64 user_write(u64 dst, const void *src, u64 len);
+s64 user_read_u32(u32 *value, u64 addr);
+s64 user_write_u32(u64 addr, u32 value);
+/* Compare and exchange of a user word; *old gets what was there. */
+s64 user_cmpxchg_u32(u64 addr, u32 *old, u32 new_value);
+
+#endif

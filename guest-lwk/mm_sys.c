@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory calls, as Linux has them; refusals and differences are in docs/linux-abi.md. */
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/mm.h"
+#include "guest-lwk/mm_slot.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/process.h"
+#include "guest-lwk/pt.h"
+#include "guest-lwk/vma.h"
+
+#define MAP_SHARED          0x01
+#define MAP_TYPE            0x0f
+#define MAP_FIXED           0x10
+#define MAP_ANONYMOUS       0x20
+#define MAP_GROWSDOWN       0x100
+#define MAP_NORESERVE       0x4000
+#define MAP_POPULATE        0x8000
+#define MAP_FIXED_NOREPLACE 0x100000
+
+#define PROT_MASK 7
+
+#define NR_PREAD64 17
+
+static struct mm *current_mm(void)
+{
+	return &current_thread()->proc->mm;
+}
+
+/* [addr, addr+len) as whole pages below the end of programs; false: no such range. */
+static bool range_ok(u64 addr, u64 *len)
+{
+	*len = ALIGN_UP(*len, PAGE_SIZE);
+	return !(addr & (PAGE_SIZE - 1)) && *len && *len <= ABI_USER_END && addr <= ABI_USER_END - *len;
+}
+
+static bool is_free(struct mm *mm, u64 addr, u64 len)
+{
+	struct vma *vma = vma_find_above(mm, addr);
+
+	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP && (!vma || vma->start >= addr + len);
+}
+
+/* The bytes of a private file mapping, read straight into it by the proxy. */
+static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
+{
+	u64 done = 0;
+
+	while (done < len) {
+		u64 arg[6] = {fd, addr + done, len - done, off + done};
+		s64 n = fwd_call(NR_PREAD64, arg, addr + done, addr + len);
+
+		if (n == -EINTR)
+			continue;
+		if (n == 0)
+			break;
+		if (n < 0) /* directories and pipes have no pages: as mmap says it */
+			return n == -21 || n == -29 ? -ENODEV : n == -EBADF ? -EBADF : -EACCES;
+		done += (u64)n;
+	}
+	return 0;
+}
+
+static s64 file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 off)
+{
+	s64 ret = file_fill(proc, addr, len, fd, off);
+
+	spin_lock(&proc->mm.lock);
+	if (ret)
+		mm_unmap(proc, addr, addr + len);
+	else if (prot != (ABI_PROT_R | ABI_PROT_W))
+		ret = mm_protect(proc, addr, addr + len, (u32)prot);
+	spin_unlock(&proc->mm.lock);
+	return ret ? ret : (s64)addr;
+}
+
+static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
+{
+	struct mm *mm = &proc->mm;
+	u32 vma_flags = flags & (MAP_NORESERVE | MAP_GROWSDOWN) ? VMA_TOUCH : 0;
+	u32 how = flags & MAP_POPULATE && prot ? MM_POPULATE : 0;
+	s64 ret = 0;
+
+	spin_lock(&mm->lock);
+	if (flags & MAP_FIXED_NOREPLACE) {
+		struct vma *vma = vma_find_above(mm, addr);
+
+		ret = vma && vma->start < addr + len ? -EEXIST : 0;
+	} else if (flags & MAP_FIXED) {
+		ret = mm_unmap(proc, addr, addr + len);
+	} else if (addr && !is_free(mm, addr, len)) {
+		addr = 0;
+	}
+	if (!ret)
+		ret = mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
+{
+	struct process *proc = current_thread()->proc;
+	bool file = !(flags & MAP_ANONYMOUS);
+	u64 type = flags & MAP_TYPE;
+
+	if (!len || type < 1 || type > 3 || off & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+		addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	if (!range_ok(addr, &len))
+		return flags & MAP_FIXED && addr & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && addr < ABI_USER_START)
+		return -EPERM;
+	/* Shared files need the window (design.md, 'Shared memory'); shared anonymous memory is private here
+	   until a program can fork. */
+	if (file && type != 2)
+		return -ENODEV;
+	prot &= PROT_MASK;
+	if (!file)
+		return map_anywhere(proc, addr, len, prot, flags);
+	s64 ret = map_anywhere(proc, addr, len, ABI_PROT_R | ABI_PROT_W, flags | MAP_POPULATE);
+
+	return ret < 0 ? ret : file_map(proc, (u64)ret, len, prot, fd, off);
+}
+
+s64 sys_munmap(u64 addr, u64 len)
+{
+	struct process *proc = current_thread()->proc;
+
+	if (!range_ok(addr, &len))
+		return -EINVAL;
+	spin_lock(&proc->mm.lock);
+	s64 ret = mm_unmap(proc, addr, addr + len);
+
+	spin_unlock(&proc->mm.lock);
+	return ret;
+}
+
+s64 sys_mprotect(u64 addr, u64 len, u64 prot)
+{
+	struct process *proc = current_thread()->proc;
+
+	if (addr & (PAGE_SIZE - 1) || prot & ~0x03000007ULL)
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (!range_ok(addr, &len))
+		return -ENOMEM;
+	spin_lock(&proc->mm.lock);
+	s64 ret = mm_protect(proc, addr, addr + len, prot & PROT_MASK);
+
+	spin_unlock(&proc->mm.lock);
+	return ret;
+}
+
+s64 sys_brk(u64 addr)
+{
+	struct process *proc = current_thread()->proc;
+	struct mm *mm = &proc->mm;
+
+	spin_lock(&mm->lock);
+	u64 old_end = ALIGN_UP(mm->brk, PAGE_SIZE), new_end = ALIGN_UP(addr, PAGE_SIZE);
+	s64 ret = 0;
+
+	if (addr < mm->brk_start || addr >= ABI_USER_END)
+		ret = -ENOMEM;
+	else if (new_end > old_end)
+		ret = is_free(mm, old_end, new_end - old_end) ?
+			mm_mmap(proc, old_end, new_end - old_end, ABI_PROT_R | ABI_PROT_W, 0, 0) :
+			-ENOMEM;
+	else if (new_end < old_end)
+		ret = mm_unmap(proc, new_end, old_end);
+	if (ret >= 0)
+		mm->brk = addr;
+	ret = (s64)mm->brk;
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+enum { MADV_DONTNEED = 4, MADV_FREE = 8, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
+
+s64 sys_madvise(u64 addr, u64 len, u64 advice)
+{
+	struct process *proc = current_thread()->proc;
+	s64 ret = 0;
+
+	if (addr & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (!range_ok(addr, &len))
+		return -ENOMEM;
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		return mm_check(proc, addr, len, advice == MADV_POPULATE_WRITE ? ABI_PROT_W : ABI_PROT_R) ?
+			0 : -ENOMEM;
+	if (advice > 25 && advice != 100 && advice != 101)
+		return -EINVAL;
+	spin_lock(&proc->mm.lock);
+	for (u64 at = addr; at < addr + len && !ret;) {
+		struct vma *vma = vma_find(&proc->mm, at);
+
+		ret = vma ? 0 : -ENOMEM;
+		at = vma ? vma->end : at;
+	}
+	if (!ret && advice == MADV_DONTNEED)
+		mm_discard(proc, addr, addr + len);
+	spin_unlock(&proc->mm.lock);
+	return ret;
+}
+
+s64 sys_mincore(u64 addr, u64 len, u64 vec)
+{
+	struct mm *mm = current_mm();
+
+	if (addr & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!range_ok(addr, &len))
+		return len ? -ENOMEM : 0;
+	for (u64 at = addr; at < addr + len; at += PAGE_SIZE, vec++) {
+		spin_lock(&mm->lock);
+		bool mapped = vma_find(mm, at);
+		u64 *entry = pt_granule(mm, at, false);
+		u8 in = entry && *entry && pt_all_populated(*entry, at, at + PAGE_SIZE);
+
+		spin_unlock(&mm->lock);
+		if (!mapped)
+			return -ENOMEM;
+		if (user_write(vec, &in, 1))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Every page is resident for good: these check the range, as Linux does, and are done. */
+static s64 range_mapped(u64 addr, u64 len)
+{
+	struct mm *mm = current_mm();
+	s64 ret = 0;
+
+	if (!len)
+		return 0;
+	if (!range_ok(addr, &len))
+		return -ENOMEM;
+	spin_lock(&mm->lock);
+	for (u64 at = addr; at < addr + len && !ret;) {
+		struct vma *vma = vma_find(mm, at);
+
+		ret = vma ? 0 : -ENOMEM;
+		at = vma ? vma->end : at;
+	}
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+s64 sys_msync(u64 addr, u64 len, u64 flags)
+{
+	if (addr & (PAGE_SIZE - 1) || flags & ~7ULL || (flags & 5) == 5)
+		return -EINVAL;
+	return range_mapped(addr, len);
+}
+
+s64 sys_mlock(u64 addr, u64 len)
+{
+	u64 start = ALIGN_DOWN(addr, PAGE_SIZE);
+
+	return range_mapped(start, len + (addr - start));
+}

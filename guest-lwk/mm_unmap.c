@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking memory away, in an order that no core and no call in flight can see: hide the entries, clean the
+ * TLBs, then zero what stays in a block that is still in use, and send whole blocks to be reclaimed.
+ */
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/mm.h"
+#include "guest-lwk/mm_slot.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/process.h"
+#include "guest-lwk/pt.h"
+#include "guest-lwk/vma.h"
+
+/* Adjacent blocks at adjacent addresses, given back by one record. */
+struct run {
+	u64 va, gpa, len;
+};
+
+static void run_free(struct process *proc, struct run *run)
+{
+	if (!run->len)
+		return;
+	u64 pos = log_append(proc, ABI_LOG_UNMAP, run->va, run->len, 0);
+
+	proc->mm.committed -= run->len;
+	pmem_free(run->gpa, run->len, run->va, proc->index, pos);
+	run->len = 0;
+}
+
+static void run_add(struct process *proc, struct run *run, u64 va, u64 gpa)
+{
+	if (run->len && (run->va + run->len != va || run->gpa + run->len != gpa))
+		run_free(proc, run);
+	if (!run->len) {
+		run->va = va;
+		run->gpa = gpa;
+	}
+	run->len += BLOCK_SIZE;
+}
+
+/* True if a vma meets [start, end). */
+static bool in_use(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *vma = vma_find_above(mm, start);
+
+	return vma && vma->start < end;
+}
+
+static s64 hide_range(struct mm *mm, u64 start, u64 end)
+{
+	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
+		u64 *entry = pt_granule(mm, g, false);
+
+		if (!entry)
+			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if (*entry && pt_hide(entry, MAX(g, start), MIN(g + BLOCK_SIZE, end)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * An empty slot goes back, to be zeroed by the janitor, unless what left it was small and it is the only empty
+ * one: a program that maps and unmaps a few megabytes must not have 1 GiB zeroed for it each time.
+ */
+#define SLOT_KEEP (64ULL << 20)
+
+static bool slot_goes(struct mm *mm, const struct gib_slot *slot, u64 start, u64 end)
+{
+	if (in_use(mm, slot->va, slot->va + GIB_SIZE))
+		return false;
+	if (MIN(end, slot->va + GIB_SIZE) - MAX(start, slot->va) >= SLOT_KEEP)
+		return true;
+	for (const struct gib_slot *s = mm->slots; s; s = s->next)
+		if (s != slot && !in_use(mm, s->va, s->va + GIB_SIZE))
+			return true;
+	return false;
+}
+
+/* The granule at g loses its part of the unmapping [from, to). */
+static void granule_clean(struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
+{
+	struct mm *mm = &proc->mm;
+	struct gib_slot *slot = mm_slot_find(mm, g);
+	u64 start = MAX(g, from), end = MIN(g + BLOCK_SIZE, to);
+	bool used = in_use(mm, g, g + BLOCK_SIZE);
+	u64 lo, hi;
+
+	if (!used && !slot) {
+		u64 block = pt_block(*entry);
+
+		pt_forget(entry);
+		run_add(proc, run, g, block);
+		return;
+	}
+	pt_depopulate(entry, start, end, &lo, &hi);
+	if (!used)
+		pt_forget(entry);
+	if (lo && !(slot && slot_goes(mm, slot, from, to)))
+		pmem_zero(lo, hi - lo);
+}
+
+/* [start, end) has no vma any more and its entries are hidden and flushed. */
+static void clean_range(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = &proc->mm;
+	struct run run = {0};
+
+	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
+		u64 *entry = pt_granule(mm, g, false);
+
+		if (!entry)
+			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if (*entry)
+			granule_clean(proc, entry, g, start, end, &run);
+	}
+	run_free(proc, &run);
+	for (struct gib_slot *slot = mm->slots, *next; slot; slot = next) {
+		next = slot->next;
+		if (slot->va < end && slot->va + GIB_SIZE > start && slot_goes(mm, slot, start, end))
+			mm_slot_free(proc, slot);
+	}
+}
+
+s64 mm_unmap(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = &proc->mm;
+	struct vma *vma = vma_find_above(mm, start);
+
+	if (!vma || vma->start >= end)
+		return 0;
+	for (struct vma *v = vma; v && v->start < end; v = v->next)
+		if (v->flags & VMA_FIXED_KERNEL)
+			return -EINVAL;
+	if (vma_split(mm, start) || vma_split(mm, end) || hide_range(mm, start, end))
+		return -ENOMEM;
+	mm_flush(mm);
+	while ((vma = vma_find_above(mm, start)) && vma->start < end)
+		vma_remove(mm, vma);
+	clean_range(proc, start, end);
+	mm_pick_freed(mm, end);
+	return 0;
+}
+
+/* madvise(MADV_DONTNEED): what is populated in [start, end) reads as zero again. */
+void mm_discard(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = &proc->mm;
+
+	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
+		u64 *entry = pt_granule(mm, g, false);
+		u64 s = MAX(g, start), e = MIN(g + BLOCK_SIZE, end);
+
+		if (!entry)
+			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if (*entry)
+			pmem_zero(pt_block(*entry) + (s & (BLOCK_SIZE - 1)), e - s);
+	}
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/core.h"
+#include "guest-lwk/kmem.h"
+
+/* RAM of one host page size on one node: a bit a block, set while it is free (and zero). */
+struct range {
+	u64 gpa;
+	u64 nblocks;
+	u64 *map;
+	u64 hint; /* words below it have no free bit */
+	u64 nfree;
+	u32 node;
+	bool gib; /* the host's pages are 1 GiB: proxies map whole ones only */
+};
+
+#define MAX_RANGES 64
+static struct range ranges[MAX_RANGES];
+static u32 nranges;
+static u64 total_bytes;
+static u64 pending_bytes; /* in the reclaim ring, not back yet */
+
+/* ranges' maps and the rings' ends that are ours. */
+static struct spinlock pmem_lock;
+
+void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node)
+{
+	if (nranges == MAX_RANGES)
+		panic("memory in more than %d pieces", MAX_RANGES);
+	if (!total_bytes) { /* the first block is the kernel's own */
+		kmem_feed(gpa, BLOCK_SIZE);
+		gpa += BLOCK_SIZE;
+		size -= BLOCK_SIZE;
+		total_bytes = BLOCK_SIZE;
+	}
+
+	struct range *r = &ranges[nranges++];
+	u64 words = (size / BLOCK_SIZE + 63) / 64;
+
+	r->gpa = gpa;
+	r->nblocks = r->nfree = size / BLOCK_SIZE;
+	r->node = node;
+	r->gib = host_page == GIB_SIZE;
+	r->map = kmem_boot_alloc(words * 8);
+	memset(r->map, 0xff, r->nblocks / 64 * 8);
+	if (r->nblocks % 64)
+		r->map[words - 1] = (1ULL << (r->nblocks % 64)) - 1;
+	total_bytes += r->nblocks * BLOCK_SIZE;
+}
+
+static u64 range_words(const struct range *r)
+{
+	return (r->nblocks + 63) / 64;
+}
+
+/* Takes up to want contiguous blocks at the first free one. */
+static u64 range_take(struct range *r, u64 want, u64 *got)
+{
+	u64 w = r->hint, words = range_words(r);
+
+	while (w < words && !r->map[w])
+		w++;
+	r->hint = w;
+	if (w == words)
+		return 0;
+
+	u64 bit = w * 64 + (u64)__builtin_ctzll(r->map[w]);
+	u64 n = 0;
+
+	while (n < want && bit + n < r->nblocks) {
+		u64 *word = &r->map[(bit + n) / 64];
+		u64 left = want - n;
+
+		if ((bit + n) % 64 == 0 && *word == ~0ULL && left >= 64) {
+			*word = 0;
+			n += 64;
+			continue;
+		}
+		if (!(*word >> ((bit + n) % 64) & 1))
+			break;
+		*word &= ~(1ULL << ((bit + n) % 64));
+		n++;
+	}
+	r->nfree -= n;
+	*got = n;
+	return r->gpa + bit * BLOCK_SIZE;
+}
+
+static void range_give(u64 gpa, u64 len)
+{
+	for (u32 i = 0; i < nranges; i++) {
+		struct range *r = &ranges[i];
+
+		if (gpa < r->gpa || gpa >= r->gpa + r->nblocks * BLOCK_SIZE)
+			continue;
+		u64 first = (gpa - r->gpa) / BLOCK_SIZE;
+
+		for (u64 b = first; b < first + len / BLOCK_SIZE; b++)
+			r->map[b / 64] |= 1ULL << (b % 64);
+		r->nfree += len / BLOCK_SIZE;
+		r->hint = MIN(r->hint, first / 64);
+		return;
+	}
+	panic("pmem: %lx is no RAM", gpa);
+}
+
+/* What the janitor has cleaned. Caller holds pmem_lock. True if anything came. */
+static bool clean_take(void)
+{
+	struct abi_ring *ring = &machine.share->clean;
+	u64 head = load_acquire(&ring->head), tail = ring->tail;
+
+	if (head == tail)
+		return false;
+	for (; tail != head; tail++) {
+		struct abi_reclaim_rec *rec = &ring->rec[tail % ABI_RECLAIM_RECORDS];
+
+		range_give(rec->gpa, rec->len);
+		pending_bytes -= rec->len;
+	}
+	store_release(&ring->tail, tail);
+	return true;
+}
+
+/* First the node asked for, then any; 1 GiB-backed ranges only for the kernel (gib_too). */
+static u64 take(u32 node, u64 want, u64 *got, bool gib_too)
+{
+	u64 gpa = 0;
+
+	spin_lock(&pmem_lock);
+	clean_take();
+	for (int pass = 0; pass < 2 && !gpa; pass++)
+		for (u32 i = 0; i < nranges && !gpa; i++) {
+			struct range *r = &ranges[i];
+
+			if ((r->node == node) == (pass == 0) && r->nfree && (!r->gib || gib_too))
+				gpa = range_take(r, want, got);
+		}
+	spin_unlock(&pmem_lock);
+	return gpa;
+}
+
+u64 pmem_alloc(u32 node)
+{
+	u64 got;
+
+	return take(node, 1, &got, false);
+}
+
+u64 pmem_alloc_kernel(u32 node)
+{
+	u64 got;
+
+	return take(node, 1, &got, true);
+}
+
+u64 pmem_alloc_run(u32 node, u64 want, u64 *got)
+{
+	return take(node, want, got, false);
+}
+
+static u64 range_take_gib(struct range *r)
+{
+	u64 skip = (ALIGN_UP(r->gpa, GIB_SIZE) - r->gpa) / BLOCK_SIZE;
+
+	for (u64 b = skip; b + 512 <= r->nblocks; b += 512) {
+		u64 w = b / 64, all = ~0ULL;
+
+		for (u32 i = 0; i < 8; i++)
+			all &= r->map[w + i];
+		if (b % 64 || all != ~0ULL)
+			continue;
+		for (u32 i = 0; i < 8; i++)
+			r->map[w + i] = 0;
+		r->nfree -= 512;
+		return r->gpa + b * BLOCK_SIZE;
+	}
+	return 0;
+}
+
+u64 pmem_alloc_gib(u32 node)
+{
+	u64 gpa = 0;
+
+	spin_lock(&pmem_lock);
+	clean_take();
+	for (int pass = 0; pass < 2 && !gpa; pass++)
+		for (u32 i = 0; i < nranges && !gpa; i++)
+			if (ranges[i].gib && (ranges[i].node == node) == (pass == 0) && ranges[i].nfree >= 512)
+				gpa = range_take_gib(&ranges[i]);
+	spin_unlock(&pmem_lock);
+	return gpa;
+}
+
+bool pmem_has_gib(void)
+{
+	for (u32 i = 0; i < nranges; i++)
+		if (ranges[i].gib && ranges[i].nfree >= 512)
+			return true;
+	return false;
+}
+
+void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+{
+	struct abi_ring *ring = &machine.share->reclaim;
+
+	spin_lock(&pmem_lock);
+	/* The janitor takes from the other end whatever we do: this wait ends. */
+	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS)
+		cpu_pause();
+	ring->rec[ring->head % ABI_RECLAIM_RECORDS] =
+		(struct abi_reclaim_rec){.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc};
+	pending_bytes += len;
+	store_release(&ring->head, ring->head + 1);
+	/* The clean ring is as long as this one, so neither side can be stuck behind the other. */
+	clean_take();
+	spin_unlock(&pmem_lock);
+	/* janitor_idle is set by the VMM before its last look at the ring (full fences on both sides). */
+	fence_full();
+	if (READ_ONCE(machine.share->janitor_idle) &&
+		__atomic_exchange_n(&machine.share->janitor_idle, 0, __ATOMIC_SEQ_CST))
+		outl(ABI_PORT_BELL, ABI_BELL_VMM);
+}
+
+bool pmem_wait(void)
+{
+	u64 until = rdtsc() + machine.tsc_hz;
+	bool came = false;
+
+	if (!READ_ONCE(pending_bytes))
+		return false;
+	outl(ABI_PORT_BELL, ABI_BELL_VMM);
+	while (!came && rdtsc() < until && READ_ONCE(pending_bytes)) {
+		cpu_pause();
+		spin_lock(&pmem_lock);
+		came = clean_take();
+		spin_unlock(&pmem_lock);
+	}
+	return came;
+}
+
+void pmem_totals(u64 *total, u64 *free_bytes)
+{
+	u64 sum = READ_ONCE(pending_bytes);
+
+	for (u32 i = 0; i < nranges; i++)
+		sum += READ_ONCE(ranges[i].nfree) * BLOCK_SIZE;
+	*total = total_bytes;
+	*free_bytes = sum;
+}
+
+/* In emulated ring 0 a 4 KiB loop costs 0.3 ms, an exit 7 us (platform.md part A). */
+void pmem_zero(u64 gpa, u64 len)
+{
+	if (machine.software_kvm && len > 128)
+		core_hypercall(ABI_HC_ZERO, gpa, len, 0);
+	else
+		memset(gpa_to_ptr(gpa), 0, len);
+}
+
+void pmem_copy(u64 to, u64 from, u64 len)
+{
+	if (machine.software_kvm && len > 128)
+		core_hypercall(ABI_HC_COPY, to, from, len);
+	else
+		memcpy(gpa_to_ptr(to), gpa_to_ptr(from), len);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Physical memory by node: 2 MiB blocks, 1 GiB blocks where the host's pages are that large. Every block
+ * handed out is zero: fresh from the host, or cleaned by its janitor.
+ */
+#ifndef LWK_PMEM_H
+#define LWK_PMEM_H
+
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/types.h"
+
+static inline void *gpa_to_ptr(u64 gpa)
+{
+	return (void *)(ABI_DIRECT_VA + gpa);
+}
+
+static inline u64 ptr_to_gpa(const void *ptr)
+{
+	return (u64)ptr - ABI_DIRECT_VA;
+}
+
+/* Boot: RAM found in the device tree; free from `free_start`. */
+void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node);
+/* One 2 MiB block, preferably of node. 0: none. */
+u64 pmem_alloc(u32 node);
+/* As many contiguous 2 MiB blocks as there are, at most want; *got >= 1. 0: none. */
+u64 pmem_alloc_run(u32 node, u64 want, u64 *got);
+/* True while there are whole 1 GiB blocks to be had. */
+bool pmem_has_gib(void);
+/* One 1 GiB block. 0: none. */
+u64 pmem_alloc_gib(u32 node);
+/* Waits for the janitor if blocks are on their way back; true if trying again makes sense. */
+bool pmem_wait(void);
+/* Gives [gpa, gpa+len) back by way of the reclaim ring (share.h). */
+void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
+/* Bytes in all and free (with those on their way back), for sysinfo. */
+void pmem_totals(u64 *total, u64 *free_bytes);
+
+/* Bulk work on guest memory: in ring 0 on hardware KVM, by the VMM on software KVM. */
+void pmem_zero(u64 gpa, u64 len);
+void pmem_copy(u64 to, u64 from, u64 len);
+
+/* kmem.c: the kernel's own memory. Zeroed. NULL: none. */
+void *kpage_alloc(void); /* one page */
+void kpage_free(void *page); /* must be all zero again */
+void *kmem_alloc(u32 size); /* up to 8 KiB; zeroed, 64-byte aligned */
+void kmem_free(void *ptr, u32 size);
+
+#endif

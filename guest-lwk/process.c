@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a process, as abi/share.h tells it; everything the host asks for is done by core 0. */
+#include "guest-lwk/process.h"
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/process_exec.h"
+#include "guest-lwk/sched.h"
+
+struct process processes[ABI_MAX_PROCS];
+struct thread threads[ABI_MAX_THREADS];
+
+#define SIGKILL 9
+
+static void bell(const struct process *proc)
+{
+	outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));
+}
+
+static void state_publish(struct process *proc, u32 state)
+{
+	store_release(&proc->share->state, state);
+	bell(proc);
+}
+
+/* EXEC: an address space for the program that the proxy describes. */
+static void process_map(struct process *proc)
+{
+	struct abi_proc *p = proc->share;
+
+	proc->pid = p->pid;
+	proc->exiting = proc->stopped = false;
+	proc->threads = NULL;
+	proc->nthreads = 0;
+	proc->dead_cpu_tsc = 0;
+	proc->affinity = ncores == 64 ? ~0ULL : (1ULL << ncores) - 1;
+	if (p->affinity & proc->affinity)
+		proc->affinity &= p->affinity;
+	signal_init(proc, p->sig_ignored);
+	proc->live = true;
+	p->refused = (s32)mm_create(proc);
+	if (!p->refused)
+		p->refused = (s32)exec_map(proc, &p->exec);
+	state_publish(proc, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED);
+}
+
+/* GO: the proxy has filled program and stack. */
+static void process_go(struct process *proc)
+{
+	struct abi_proc *p = proc->share;
+	struct thread *t = thread_create(proc);
+
+	if (!t) {
+		p->refused = -EAGAIN;
+		state_publish(proc, ABI_PROC_REFUSED);
+		return;
+	}
+	t->tid = proc->pid;
+	t->signals.blocked = p->sig_blocked;
+	exec_regs(thread_regs(t), &p->exec);
+	proc->user_start_tsc = rdtsc();
+	store_release(&p->state, ABI_PROC_RUNNING);
+	sched_start(t);
+}
+
+/* GONE, and no thread left: everything goes back, the index is free. */
+static void process_reap(struct process *proc)
+{
+	struct abi_share *share = machine.share;
+
+	proc->live = false;
+	for (u32 i = 0; i < ncores; i++) {
+		if (&cores[i] == this_core())
+			mm_load(NULL);
+		/* A core that idles on these tables leaves them when it is kicked (host_poll). */
+		while (READ_ONCE(cores[i].mm_owner) == proc) {
+			core_kick(&cores[i]);
+			cpu_pause();
+		}
+	}
+	mm_destroy(proc);
+	itimers_end(proc);
+	for (u32 i = 0; i < ABI_MAX_THREADS; i++)
+		if (share->mbox[i].proc == proc->index && share->mbox[i].state != ABI_MBOX_IDLE)
+			store_release(&share->mbox[i].state, ABI_MBOX_IDLE);
+	/* Nobody is left to apply it: the next process begins with an empty log. */
+	store_release(&proc->share->log_applied, proc->share->log_head);
+	store_release(&proc->share->state, ABI_PROC_FREE);
+}
+
+static void process_gone(struct process *proc)
+{
+	if (!proc->live) {
+		store_release(&proc->share->state, ABI_PROC_FREE);
+		return;
+	}
+	process_exit(proc, SIGKILL);
+	spin_lock(&proc->lock);
+	bool empty = !proc->nthreads;
+
+	spin_unlock(&proc->lock);
+	if (empty)
+		process_reap(proc);
+}
+
+static void process_running(struct process *proc)
+{
+	bool stop = READ_ONCE(proc->share->stopped);
+
+	signal_from_host(proc);
+	if (stop != proc->stopped) {
+		spin_lock(&proc->lock);
+		proc->stopped = stop;
+		process_kick(proc);
+		spin_unlock(&proc->lock);
+	}
+}
+
+void process_event(u32 index)
+{
+	struct process *proc = &processes[index];
+
+	proc->index = index;
+	proc->share = &machine.share->proc[index];
+	switch (load_acquire(&proc->share->state)) {
+	case ABI_PROC_EXEC:
+		process_map(proc);
+		break;
+	case ABI_PROC_GO:
+		process_go(proc);
+		break;
+	case ABI_PROC_RUNNING:
+		process_running(proc);
+		break;
+	case ABI_PROC_GONE:
+		process_gone(proc);
+		break;
+	default:
+		break;
+	}
+}
+
+void process_kick(struct process *proc)
+{
+	for (struct thread *t = proc->threads; t; t = t->next) {
+		sched_wake(t);
+		core_kick(t->core);
+	}
+}
+
+void process_exit(struct process *proc, u32 wait_status)
+{
+	spin_lock(&proc->lock);
+	if (!proc->exiting) {
+		proc->exit_wait = wait_status;
+		WRITE_ONCE(proc->exiting, true);
+		process_kick(proc);
+	}
+	spin_unlock(&proc->lock);
+}
+
+void process_finished(struct process *proc)
+{
+	u32 running = ABI_PROC_RUNNING;
+
+	proc->share->exit_wait = proc->exit_wait;
+	if (__atomic_compare_exchange_n(&proc->share->state, &running, ABI_PROC_EXITED, false,
+		    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		bell(proc);
+		return;
+	}
+	/* GONE: its proxy died first. Core 0 reaps when this thread has left its stack. */
+	__atomic_or_fetch(&machine.share->core[0].events, 1ULL << proc->index, __ATOMIC_SEQ_CST);
+	core_kick(&cores[0]);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/process_exec.h"
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/mm_slot.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/pt.h"
+#include "guest-lwk/vma.h"
+
+extern char vdso_image[], vdso_image_end[];
+
+/* A GiB that holds this much of a program is worth a whole 1 GiB block. */
+#define SLOT_WORTH   (32ULL << 20)
+#define STACK_LEAST  (128ULL << 10)
+#define STACK_MOST   GIB_SIZE
+
+static bool seg_ok(const struct abi_exec_seg *seg, u64 above)
+{
+	return !(seg->va & (PAGE_SIZE - 1)) && !(seg->len & (PAGE_SIZE - 1)) && seg->len &&
+		seg->va >= above && seg->va >= ABI_USER_START && seg->va < ABI_MMAP_TOP &&
+		seg->len <= ABI_MMAP_TOP - seg->va && seg->file_len <= seg->len && seg->prot <= 7;
+}
+
+static void slots_prepare(struct process *proc, const struct abi_exec *exec)
+{
+	u64 gib = 0, sum = 0;
+
+	for (u32 i = 0; i < exec->nsegs; i++) {
+		u64 end = exec->seg[i].va + exec->seg[i].len;
+
+		for (u64 at = exec->seg[i].va; at < end;) {
+			u64 stop = MIN(end, ALIGN_DOWN(at, GIB_SIZE) + GIB_SIZE);
+
+			if (gib != at / GIB_SIZE + 1) {
+				gib = at / GIB_SIZE + 1;
+				sum = 0;
+			}
+			sum += stop - at;
+			if (sum >= SLOT_WORTH && !mm_slot_find(&proc->mm, at))
+				mm_slot_create(proc, at);
+			at = stop;
+		}
+	}
+}
+
+static s64 map_touch(struct process *proc, u64 start, u64 end, u32 prot, u32 flags)
+{
+	return vma_add(&proc->mm, start, end, prot, VMA_TOUCH | flags);
+}
+
+static s64 segs_map(struct process *proc, const struct abi_exec *exec)
+{
+	u64 above = 0;
+
+	for (u32 i = 0; i < exec->nsegs; i++) {
+		const struct abi_exec_seg *seg = &exec->seg[i];
+
+		if (!seg_ok(seg, above))
+			return -EINVAL;
+		if (map_touch(proc, seg->va, seg->va + seg->len, seg->prot, 0))
+			return -ENOMEM;
+		if (seg->file_len && mm_commit(proc, vma_find(&proc->mm, seg->va), seg->va,
+					     ALIGN_UP(seg->va + seg->file_len, PAGE_SIZE)))
+			return -ENOMEM;
+		above = seg->va + seg->len;
+	}
+	proc->mm.brk_start = proc->mm.brk = MAX(exec->brk, above);
+	return 0;
+}
+
+static s64 stack_map(struct process *proc, struct abi_exec *exec)
+{
+	u64 size = ALIGN_DOWN(MIN(MAX(exec->stack_max, STACK_LEAST), STACK_MOST), PAGE_SIZE);
+	u64 need = ALIGN_UP(exec->stack_need, PAGE_SIZE);
+
+	if (need > size / 2)
+		return -EINVAL;
+	if (map_touch(proc, ABI_STACK_TOP - size, ABI_STACK_TOP, ABI_PROT_R | ABI_PROT_W, VMA_STACK))
+		return -ENOMEM;
+	exec->stack_top = ABI_STACK_TOP;
+	return mm_commit(proc, vma_find(&proc->mm, ABI_STACK_TOP - 1), ABI_STACK_TOP - need, ABI_STACK_TOP);
+}
+
+/* The time page, and behind it the vDSO's pages, out of the kernel's image. */
+static s64 vdso_map(struct process *proc, struct abi_exec *exec)
+{
+	u64 pages = (u64)(vdso_image_end - vdso_image + PAGE_SIZE - 1) / PAGE_SIZE;
+	u64 va = ABI_VDSO_VA, gpa = (u64)vdso_image - ABI_IMAGE_VA;
+
+	if (vma_add(&proc->mm, va, va + PAGE_SIZE, ABI_PROT_R, VMA_FIXED_KERNEL) ||
+		pt_map_foreign(&proc->mm, va, ptr_to_gpa(&machine.share->time), ABI_PROT_R))
+		return -ENOMEM;
+	va += PAGE_SIZE;
+	if (vma_add(&proc->mm, va, va + pages * PAGE_SIZE, ABI_PROT_R | ABI_PROT_X, VMA_FIXED_KERNEL))
+		return -ENOMEM;
+	for (u64 i = 0; i < pages; i++)
+		if (pt_map_foreign(&proc->mm, va + i * PAGE_SIZE, gpa + i * PAGE_SIZE,
+			    ABI_PROT_R | ABI_PROT_X))
+			return -ENOMEM;
+	exec->vdso = va;
+	return 0;
+}
+
+s64 exec_map(struct process *proc, struct abi_exec *shared)
+{
+	/* Copy in once, then validate the copy: the proxy can write to the share area at any time. */
+	static struct abi_exec exec;
+	s64 ret;
+
+	exec = *shared;
+	if (exec.nsegs > ABI_EXEC_SEGS || exec.stack_need > STACK_MOST)
+		return -EINVAL;
+	spin_lock(&proc->mm.lock);
+	slots_prepare(proc, &exec);
+	ret = segs_map(proc, &exec);
+	if (!ret)
+		ret = stack_map(proc, &exec);
+	if (!ret)
+		ret = vdso_map(proc, &exec);
+	spin_unlock(&proc->mm.lock);
+	shared->stack_top = exec.stack_top;
+	shared->vdso = exec.vdso;
+	return ret;
+}
+
+void exec_regs(struct regs *regs, const struct abi_exec *exec)
+{
+	*regs = (struct regs){
+		.rip = exec->entry < ABI_USER_END ? exec->entry : 0,
+		.rsp = exec->rsp < ABI_USER_END ? exec->rsp : 0,
+		.cs = USER_CS,
+		.ss = USER_DS,
+		.rflags = 0x202,
+	};
+}
+
+s64 mm_create(struct process *proc)
+{
+	struct mm *mm = &proc->mm;
+
+	memset(mm, 0, sizeof(*mm));
+	mm->root = pt_root_create();
+	if (!mm->root)
+		return -ENOMEM;
+	mm->touch = proc->share->commit ? proc->share->commit == 2 : machine.first_touch;
+	return 0;
+}
+
+void mm_destroy(struct process *proc)
+{
+	struct mm *mm = &proc->mm;
+	u64 *entry;
+
+	if (!mm->root)
+		return;
+	spin_lock(&mm->lock);
+	entry = pt_granule(mm, ABI_VDSO_VA, false);
+	if (entry && *entry)
+		pt_forget(entry);
+	for (struct vma *vma = mm->first; vma; vma = vma->next)
+		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
+	mm_unmap(proc, 0, ABI_USER_END);
+	pt_root_destroy(mm->root);
+	mm->root = 0;
+	spin_unlock(&mm->lock);
+}

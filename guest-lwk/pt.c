@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/pt.h"
+#include "guest-lwk/core.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/process.h"
+
+#define ENTRIES 512
+#define KERNEL_FIRST 256 /* slot of ABI_DIRECT_VA in the top table */
+#define KERNEL_LAST  511 /* slot of ABI_IMAGE_VA */
+
+static u64 boot_root;
+
+static u64 cr3_read(void)
+{
+	u64 value;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(value));
+	return value & PTE_ADDR;
+}
+
+u64 pt_root_create(void)
+{
+	if (!boot_root)
+		boot_root = cr3_read();
+	u64 *root = kpage_alloc(), *boot = gpa_to_ptr(boot_root);
+
+	if (!root)
+		return 0;
+	/* The direct map takes one top entry for each 512 GiB of guest-physical space; the rest is 0. */
+	for (u32 i = KERNEL_FIRST; boot[i]; i++)
+		root[i] = boot[i];
+	root[KERNEL_LAST] = boot[KERNEL_LAST];
+	return ptr_to_gpa(root);
+}
+
+static void table_free(u64 *table)
+{
+	pmem_zero(ptr_to_gpa(table), PAGE_SIZE);
+	kpage_free(table);
+}
+
+/* Upper tables only: granules have been forgotten before. */
+void pt_root_destroy(u64 root)
+{
+	u64 *top = gpa_to_ptr(root);
+
+	for (u32 i = 0; i < KERNEL_FIRST; i++) {
+		if (!top[i])
+			continue;
+		u64 *pdpt = gpa_to_ptr(top[i] & PTE_ADDR);
+
+		for (u32 j = 0; j < ENTRIES; j++)
+			if (pdpt[j])
+				table_free(gpa_to_ptr(pdpt[j] & PTE_ADDR));
+		table_free(pdpt);
+	}
+	table_free(top);
+}
+
+static u64 *table_below(u64 *entry, bool create)
+{
+	if (!*entry) {
+		u64 *table = create ? kpage_alloc() : NULL;
+
+		if (!table)
+			return NULL;
+		*entry = ptr_to_gpa(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
+	}
+	return gpa_to_ptr(*entry & PTE_ADDR);
+}
+
+u64 *pt_granule(struct mm *mm, u64 va, bool create)
+{
+	u64 *table = gpa_to_ptr(mm->root);
+
+	table = table_below(&table[va >> 39 & 511], create);
+	if (table)
+		table = table_below(&table[va >> 30 & 511], create);
+	return table ? &table[va >> 21 & 511] : NULL;
+}
+
+bool pt_gib_empty(struct mm *mm, u64 va)
+{
+	u64 *table = gpa_to_ptr(mm->root);
+
+	table = table_below(&table[va >> 39 & 511], false);
+	return !table || !table[va >> 30 & 511];
+}
+
+static u64 leaf_flags(u32 prot)
+{
+	u64 flags = PTE_POPULATED;
+
+	if (prot)
+		flags |= PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+	if (prot & 2)
+		flags |= PTE_WRITE | PTE_DIRTY;
+	if (!(prot & 4))
+		flags |= PTE_NX;
+	return flags;
+}
+
+static u64 *granule_table(u64 entry)
+{
+	return entry && !(entry & PTE_LARGE) ? gpa_to_ptr(entry & PTE_ADDR) : NULL;
+}
+
+u64 pt_block(u64 entry)
+{
+	u64 *table = granule_table(entry);
+
+	return (table ? table[0] : entry) & PTE_ADDR & ~(BLOCK_SIZE - 1);
+}
+
+static bool whole(u64 start, u64 end)
+{
+	return !(start & (BLOCK_SIZE - 1)) && end - start == BLOCK_SIZE;
+}
+
+static u32 page_index(u64 va)
+{
+	return va >> 12 & 511;
+}
+
+static u64 table_entry(const u64 *table)
+{
+	return ptr_to_gpa(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
+}
+
+/* A large leaf becomes a table of the same. */
+static s64 split(u64 *entry)
+{
+	if (!(*entry & PTE_LARGE))
+		return 0;
+	u64 *table = kpage_alloc(), leaf = *entry & ~PTE_LARGE;
+
+	if (!table)
+		return -ENOMEM;
+	for (u32 i = 0; i < ENTRIES; i++, leaf += PAGE_SIZE)
+		table[i] = leaf;
+	/* The entries say the same as the leaf did, so stale TLB entries of the leaf do no harm. */
+	*entry = table_entry(table);
+	return 0;
+}
+
+s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
+{
+	u64 flags = leaf_flags(prot);
+
+	if (!*entry && whole(start, end)) {
+		*entry = block | PTE_LARGE | flags;
+		return 0;
+	}
+	if (*entry & PTE_LARGE)
+		return 0;
+	u64 *table = granule_table(*entry);
+
+	if (table) {
+		block = pt_block(*entry);
+	} else {
+		table = kpage_alloc();
+		if (!table)
+			return -ENOMEM;
+		table[0] = block;
+		*entry = table_entry(table);
+	}
+	u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE);
+	u64 leaf = (block + i * PAGE_SIZE) | flags;
+
+	for (u64 *p = &table[i]; n; n--, p++, leaf += PAGE_SIZE)
+		if (!(*p & PTE_POPULATED))
+			*p = leaf;
+	return 0;
+}
+
+s64 pt_protect(u64 *entry, u64 start, u64 end, u32 prot)
+{
+	u64 flags = leaf_flags(prot);
+
+	if ((*entry & PTE_LARGE) && whole(start, end)) {
+		*entry = (*entry & (PTE_ADDR | PTE_LARGE)) | flags;
+		return 0;
+	}
+	if (split(entry))
+		return -ENOMEM;
+	u64 *table = granule_table(*entry);
+
+	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
+		if (table[i] & PTE_POPULATED)
+			table[i] = (table[i] & PTE_ADDR) | flags;
+	return 0;
+}
+
+s64 pt_hide(u64 *entry, u64 start, u64 end)
+{
+	if ((*entry & PTE_LARGE) && whole(start, end)) {
+		*entry &= ~PTE_PRESENT;
+		return 0;
+	}
+	if (split(entry))
+		return -ENOMEM;
+	u64 *table = granule_table(*entry);
+
+	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
+		table[i] &= ~PTE_PRESENT;
+	return 0;
+}
+
+void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi)
+{
+	u64 *table = granule_table(*entry);
+	u64 block = pt_block(*entry);
+
+	*lo = *hi = 0;
+	if (!table) { /* a hidden large leaf: whole */
+		*lo = block;
+		*hi = block + BLOCK_SIZE;
+		return;
+	}
+	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++) {
+		if (!(table[i] & PTE_POPULATED))
+			continue;
+		if (!*lo)
+			*lo = block + i * PAGE_SIZE;
+		*hi = block + (i + 1) * PAGE_SIZE;
+		table[i] = i ? 0 : block;
+	}
+}
+
+void pt_forget(u64 *entry)
+{
+	u64 *table = granule_table(*entry);
+
+	*entry = 0;
+	if (table)
+		table_free(table);
+}
+
+bool pt_all_populated(u64 entry, u64 start, u64 end)
+{
+	u64 *table = granule_table(entry);
+
+	if (!table)
+		return entry & PTE_POPULATED;
+	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
+		if (!(table[i] & PTE_POPULATED))
+			return false;
+	return true;
+}
+
+s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)
+{
+	u64 *entry = pt_granule(mm, va, true);
+
+	if (!entry)
+		return -ENOMEM;
+	u64 *table = table_below(entry, true);
+
+	if (!table)
+		return -ENOMEM;
+	table[page_index(va)] = gpa | leaf_flags(prot);
+	return 0;
+}
+
+void mm_load(struct process *proc)
+{
+	struct core *core = this_core();
+
+	if (core->mm_owner == proc)
+		return;
+	/*
+	 * Owner first, fence, then the generation: a flusher that does not see the new owner yet has
+	 * changed its entries before we load the tables.
+	 */
+	WRITE_ONCE(core->mm_owner, proc);
+	fence_full();
+	core->tlb_seen = proc ? READ_ONCE(proc->mm.tlb_gen) : 0;
+	cr3_write(proc ? proc->mm.root : boot_root);
+}
+
+void mm_flush_self(struct core *core)
+{
+	struct process *proc = core->mm_owner;
+	u64 gen = proc ? READ_ONCE(proc->mm.tlb_gen) : 0;
+
+	if (core->tlb_seen == gen)
+		return;
+	cr3_write(proc->mm.root);
+	/* Published after the flush: mm_flush() may hand the memory away once it sees this. */
+	store_release(&core->tlb_seen, gen);
+}
+
+/*
+ * Entries were changed; then the generation goes up; full fence; then we look at each core's in_user and
+ * uaccess. A core sets one of these, full fence, then compares the generation and flushes (trap.c,
+ * uaccess.c). So either it sees the new generation, or we see that it may hold old entries, kick it out
+ * of the program, and wait. A core that is in the kernel otherwise does not touch programs' addresses. A
+ * core that takes a fault inside uaccess clears the flag before it asks for mm.lock, which we hold.
+ */
+void mm_flush(struct mm *mm)
+{
+	struct process *proc = container_of(mm, struct process, mm);
+	struct core *self = this_core();
+	u64 gen = __atomic_add_fetch(&mm->tlb_gen, 1, __ATOMIC_SEQ_CST);
+
+	if (self->mm_owner == proc)
+		mm_flush_self(self);
+	for (u32 i = 0; i < ncores; i++) {
+		struct core *core = &cores[i];
+
+		if (core == self || READ_ONCE(core->mm_owner) != proc)
+			continue;
+		core_kick(core);
+		while (READ_ONCE(core->mm_owner) == proc && load_acquire(&core->tlb_seen) < gen &&
+			(READ_ONCE(core->share->in_user) || READ_ONCE(core->uaccess)))
+			cpu_pause();
+	}
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables of programs. The unit is the granule, 2 MiB of program space: it has a block or it has not.
+ * Its PD entry is 0 (no block), a large leaf (whole granule alike) or a table over the same block.
+ *
+ * Entries keep the block's address when they are not present: bit POPULATED says that the page belongs to
+ * a vma (with PROT_NONE it is not present). Entry 0 of a table always carries the address.
+ * Caller holds mm.lock throughout.
+ */
+#ifndef LWK_PT_H
+#define LWK_PT_H
+
+#include "guest-lwk/core.h"
+#include "guest-lwk/mm.h"
+
+#define PTE_PRESENT   0x001ULL
+#define PTE_WRITE     0x002ULL
+#define PTE_USER      0x004ULL
+#define PTE_ACCESSED  0x020ULL
+#define PTE_DIRTY     0x040ULL
+#define PTE_LARGE     0x080ULL
+#define PTE_POPULATED 0x200ULL /* software bit */
+#define PTE_NX        (1ULL << 63)
+#define PTE_ADDR      0x000ffffffffff000ULL
+
+/* Remembers the kernel's half; the boot tables are what is loaded now. */
+u64 pt_root_create(void); /* gpa, 0: no memory */
+void pt_root_destroy(u64 root);
+
+/* The granule's PD entry. With create, tables are made on the way (NULL: no memory). */
+u64 *pt_granule(struct mm *mm, u64 va, bool create);
+/* True if the GiB that contains va has no tables yet (so it may become one whole block). */
+bool pt_gib_empty(struct mm *mm, u64 va);
+
+/* The granule's block, 0: none. */
+u64 pt_block(u64 entry);
+/*
+ * Populates [start, end) of the granule over its block, or over `block` if it has none; what is populated
+ * already stays. -ENOMEM.
+ */
+s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot);
+/* Changes the protection of what is populated in [start, end). -ENOMEM. */
+s64 pt_protect(u64 *entry, u64 start, u64 end, u32 prot);
+/* First half of an unmapping: entries of [start, end) lose PRESENT, nothing else. -ENOMEM (split). */
+s64 pt_hide(u64 *entry, u64 start, u64 end);
+/*
+ * Second half, after the TLBs are clean: entries of [start, end) lose POPULATED. [*lo, *hi) becomes the
+ * hull of what had been populated, to be zeroed.
+ */
+void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi);
+/* Takes the block out of the granule, whose pages are all depopulated or to be forgotten. */
+void pt_forget(u64 *entry);
+/* True if all of [start, end) of the granule is populated. */
+bool pt_all_populated(u64 entry, u64 start, u64 end);
+/* Maps one page that is no block's (the vDSO), read-only. -ENOMEM. */
+s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot);
+
+/*
+ * After entries were taken away: no core uses the old ones when this returns. mm.lock is held.
+ */
+void mm_flush(struct mm *mm);
+/* This core, on its way to the program or to a program's memory: flush if mm_flush() asks for it. */
+void mm_flush_self(struct core *core);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/signal_queue.h"
+#include "guest-lwk/pmem.h"
+
+#define QUEUED_MAX 4096 /* as RLIMIT_SIGPENDING: a program cannot use up the kernel's memory   \
+			 */
+
+static struct sigqueue *entry_new(struct process *proc)
+{
+	struct sigqueue *entry = NULL;
+
+	if (proc->sighand.queued < QUEUED_MAX)
+		entry = kmem_alloc(sizeof(*entry));
+	if (entry)
+		proc->sighand.queued++;
+	return entry;
+}
+
+static void entry_free(struct process *proc, struct sigqueue *entry)
+{
+	proc->sighand.queued--;
+	kmem_free(entry, sizeof(*entry));
+}
+
+s64 sigqueue_put(struct process *proc, struct sigpending *p, const struct ksiginfo *info)
+{
+	struct sigqueue *entry;
+
+	if (info->signo < SIGRT_FIRST && p->set & SIGMASK(info->signo))
+		return 0;
+	entry = entry_new(proc);
+	if (!entry && info->signo >= SIGRT_FIRST && info->code != SI_USER)
+		return -EAGAIN;
+	WRITE_ONCE(p->set, p->set | SIGMASK(info->signo));
+	if (!entry)
+		return 0;
+	entry->info = *info;
+	if (p->head)
+		p->tail->next = entry;
+	else
+		p->head = entry;
+	p->tail = entry;
+	return 0;
+}
+
+/* Takes the entry out whose pointer is at *at; prev is the one before, NULL: none. */
+static struct sigqueue *unlink(
+	struct sigpending *p, struct sigqueue **at, struct sigqueue *prev)
+{
+	struct sigqueue *entry = *at;
+
+	*at = entry->next;
+	if (p->tail == entry)
+		p->tail = prev;
+	return entry;
+}
+
+void sigqueue_take(struct process *proc, struct sigpending *p, s32 signo, struct ksiginfo *info)
+{
+	struct sigqueue *found = NULL, *prev = NULL;
+	bool more = false;
+
+	*info = (struct ksiginfo){.signo = signo};
+	for (struct sigqueue **at = &p->head; *at && !more;) {
+		if ((*at)->info.signo == signo && found) {
+			more = true;
+		} else if ((*at)->info.signo == signo) {
+			found = unlink(p, at, prev);
+		} else {
+			prev = *at;
+			at = &prev->next;
+		}
+	}
+	if (!more)
+		WRITE_ONCE(p->set, p->set & ~SIGMASK(signo));
+	if (found) {
+		*info = found->info;
+		entry_free(proc, found);
+	}
+}
+
+void sigqueue_drop(struct process *proc, struct sigpending *p, u64 set)
+{
+	struct sigqueue *prev = NULL;
+
+	if (!(p->set & set))
+		return;
+	WRITE_ONCE(p->set, p->set & ~set);
+	for (struct sigqueue **at = &p->head; *at;) {
+		if (SIGMASK((*at)->info.signo) & set) {
+			entry_free(proc, unlink(p, at, prev));
+		} else {
+			prev = *at;
+			at = &prev->next;
+		}
+	}
+}
+
+s32 sigqueue_first(u64 set)
+{
+	if (set & SIGS_SYNCHRONOUS)
+		set &= SIGS_SYNCHRONOUS;
+	return (s32)__builtin_ctzll(set) + 1;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls: dispatch from the one list (abi/syscalls.h). */
+#ifndef LWK_SYSCALL_H
+#define LWK_SYSCALL_H
+
+#include "guest-lwk/process.h"
+
+/* A program's system call: regs->orig_rax is the number; the result goes to regs->rax. */
+void syscall_dispatch(struct regs *regs);
+
+/* Local calls take up to six words; those that need the registers use thread_regs(current_thread()). */
+typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+
+#endif

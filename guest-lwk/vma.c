@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/vma.h"
+#include "guest-lwk/core.h"
+#include "guest-lwk/pmem.h"
+
+struct vma *vma_find_above(struct mm *mm, u64 va)
+{
+	struct vma *v = mm->tree, *best = NULL;
+
+	while (v) {
+		if (v->end > va) {
+			best = v;
+			if (v->start <= va)
+				break;
+			v = v->left;
+		} else {
+			v = v->right;
+		}
+	}
+	return best;
+}
+
+struct vma *vma_find(struct mm *mm, u64 va)
+{
+	struct vma *v = vma_find_above(mm, va);
+
+	return v && v->start <= va ? v : NULL;
+}
+
+/* Tree before key, tree from key on. */
+static void treap_split(struct vma *t, u64 key, struct vma **lo, struct vma **hi)
+{
+	while (t) {
+		if (t->start < key) {
+			*lo = t;
+			lo = &t->right;
+			t = t->right;
+		} else {
+			*hi = t;
+			hi = &t->left;
+			t = t->left;
+		}
+	}
+	*lo = *hi = NULL;
+}
+
+static struct vma *treap_join(struct vma *lo, struct vma *hi)
+{
+	struct vma *root = NULL, **at = &root;
+
+	while (lo && hi) {
+		if (lo->priority > hi->priority) {
+			*at = lo;
+			at = &lo->right;
+			lo = lo->right;
+		} else {
+			*at = hi;
+			at = &hi->left;
+			hi = hi->left;
+		}
+	}
+	*at = lo ? lo : hi;
+	return root;
+}
+
+static void treap_insert(struct mm *mm, struct vma *vma)
+{
+	struct vma **at = &mm->tree;
+
+	while (*at && (*at)->priority >= vma->priority)
+		at = vma->start < (*at)->start ? &(*at)->left : &(*at)->right;
+	treap_split(*at, vma->start, &vma->left, &vma->right);
+	*at = vma;
+}
+
+static void treap_erase(struct mm *mm, struct vma *vma)
+{
+	struct vma **at = &mm->tree;
+
+	while (*at != vma)
+		at = vma->start < (*at)->start ? &(*at)->left : &(*at)->right;
+	*at = treap_join(vma->left, vma->right);
+}
+
+/* xorshift: the balance of the tree needs no better. */
+static u32 priority_next(void)
+{
+	static u32 state = 2463534242U;
+	u32 x = READ_ONCE(state);
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	WRITE_ONCE(state, x);
+	return x;
+}
+
+static struct vma *insert_new(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
+{
+	struct vma *vma = kmem_alloc(sizeof(*vma));
+
+	if (!vma)
+		return NULL;
+	vma->start = start;
+	vma->end = end;
+	vma->prot = prot;
+	vma->flags = flags;
+	vma->priority = priority_next();
+
+	struct vma *next = vma_find_above(mm, start);
+
+	vma->next = next;
+	if (next) {
+		vma->prev = next->prev;
+		next->prev = vma;
+	} else {
+		vma->prev = mm->last;
+		mm->last = vma;
+	}
+	if (vma->prev)
+		vma->prev->next = vma;
+	else
+		mm->first = vma;
+	treap_insert(mm, vma);
+	return vma;
+}
+
+void vma_remove(struct mm *mm, struct vma *vma)
+{
+	treap_erase(mm, vma);
+	if (vma->prev)
+		vma->prev->next = vma->next;
+	else
+		mm->first = vma->next;
+	if (vma->next)
+		vma->next->prev = vma->prev;
+	else
+		mm->last = vma->prev;
+	kmem_free(vma, sizeof(*vma));
+}
+
+static bool alike(const struct vma *a, const struct vma *b)
+{
+	return a->end == b->start && a->prot == b->prot && a->flags == b->flags;
+}
+
+struct vma *vma_merge(struct mm *mm, struct vma *vma)
+{
+	struct vma *other = vma->next;
+
+	if (other && alike(vma, other)) {
+		u64 end = other->end;
+
+		vma_remove(mm, other);
+		vma->end = end;
+	}
+	other = vma->prev;
+	if (other && alike(other, vma)) {
+		u64 end = vma->end;
+
+		vma_remove(mm, vma);
+		other->end = end;
+		return other;
+	}
+	return vma;
+}
+
+s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
+{
+	struct vma *prev = start ? vma_find(mm, start - 1) : NULL;
+
+	/* Growing a neighbour needs no memory and no tree work: the common case of a heap. */
+	if (prev && prev->end == start && prev->prot == prot && prev->flags == flags) {
+		prev->end = end;
+		vma_merge(mm, prev);
+		return 0;
+	}
+	struct vma *vma = insert_new(mm, start, end, prot, flags);
+
+	if (!vma)
+		return -ENOMEM;
+	vma_merge(mm, vma);
+	return 0;
+}
+
+s64 vma_split(struct mm *mm, u64 va)
+{
+	struct vma *vma = vma_find(mm, va);
+
+	if (!vma || vma->start == va)
+		return 0;
+	u64 end = vma->end;
+
+	vma->end = va;
+	if (insert_new(mm, va, end, vma->prot, vma->flags))
+		return 0;
+	vma->end = end;
+	return -ENOMEM;
+}

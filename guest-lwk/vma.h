@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The set of vmas of one address space: a treap by address, threaded in order. Caller holds mm.lock. */
+#ifndef LWK_VMA_H
+#define LWK_VMA_H
+
+#include "guest-lwk/mm.h"
+
+/* The vma that contains va, NULL: none. */
+struct vma *vma_find(struct mm *mm, u64 va);
+/* The first vma that ends above va (it contains va or lies above it). */
+struct vma *vma_find_above(struct mm *mm, u64 va);
+/* Adds [start, end), which must be unmapped; merges with equal neighbours. -ENOMEM. */
+s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags);
+/* Makes va a boundary: the vma across it is split. -ENOMEM. */
+s64 vma_split(struct mm *mm, u64 va);
+/* Takes out and frees one vma. */
+void vma_remove(struct mm *mm, struct vma *vma);
+/* Merges vma with its neighbours where they are alike; returns the vma that is left of it. */
+struct vma *vma_merge(struct mm *mm, struct vma *vma);
+
+#endif

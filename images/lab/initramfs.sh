@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# initramfs.sh KERNEL_DIR OUT.cpio: the lab's base initramfs: busybox, init and the modules of
+# modules.txt with, for each group, the order in which to load them. Not compressed: a job is appended.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+kernel=$1
+out=$2
+
+work=$(mktemp -d "$kernel/initramfs.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,mnt,etc,modules,job,root}
+
+cp /bin/busybox "$root/bin/"
+for applet in $(/bin/busybox --list); do
+	[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+done
+install -m 755 "$here/init" "$root/init"
+echo 'root:x:0:0:root:/tmp:/bin/sh' > "$root/etc/passwd"
+
+dpkg-deb --fsys-tarfile "$kernel/linux.deb" | tar -x -C "$work" ./lib/modules
+version=$(ls "$work/lib/modules")
+/sbin/depmod -b "$work" "$version"
+grep -v '^#' "$here/modules.txt" | while read -r group modules; do
+	for module in $modules; do
+		/sbin/modprobe -d "$work" -S "$version" --show-depends "$module"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
+		objcopy --strip-debug "$file" "$root/modules/$(basename "$file")"
+		basename "$file" >> "$root/modules/$group.order"
+	done
+done
+
+(cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) > "$out.new"
+mv "$out.new" "$out"

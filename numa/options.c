@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* The words after `lwvmm run` or `lwvmm plan`, to a value. Nothing is looked up on the host
+ * here. */
+#include "numa/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static int usage_error(
+	struct problem *problem, const char *option, const char *value, const char *text)
+{
+	return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED, "%s%s%s: %s", option,
+		*value ? " " : "", value, text);
+}
+
+/* The name becomes part of file names (control socket, lease): keep it to harmless characters.
+ */
+static int name_set(struct options *opt, const char *value, struct problem *problem)
+{
+	size_t len = strlen(value);
+
+	if (len == 0 || len >= sizeof(opt->name))
+		return usage_error(problem, "--name", value, "a name has 1 to 63 characters");
+	for (const char *c = value; *c; c++) {
+		if (!isalnum((unsigned char)*c) && (c == value || !strchr("-_.", *c)))
+			return usage_error(problem, "--name", value,
+				"not a name: use letters, digits, '-', '_' and '.', a letter "
+				"or digit "
+				"first");
+	}
+	memcpy(opt->name, value, len + 1);
+	return 0;
+}
+
+static int cores_set(struct options *opt, const char *value, struct problem *problem)
+{
+	const unsigned max = sizeof(opt->core) / sizeof(opt->core[0]);
+	int err = cpulist_parse(value, opt->core, max, &opt->ncores);
+
+	if (err == -EEXIST)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--cores %s: core %u is named twice: name each core once", value,
+			opt->core[opt->ncores]);
+	if (err == -ERANGE)
+		return usage_error(problem, "--cores", value,
+			"more than 256 cores, or a core beyond any machine: name fewer");
+	if (err)
+		return usage_error(
+			problem, "--cores", value, "not a list of cores: write it like 0-3,8");
+	opt->have_cores = true;
+	return 0;
+}
+
+static int mem_set(struct options *opt, const char *value, struct problem *problem)
+{
+	if (size_parse(value, &opt->mem))
+		return usage_error(problem, "--mem", value,
+			"not a size: give a number above zero with K, M, G or T, like 2G or "
+			"1.5G");
+	return 0;
+}
+
+static int page_set(struct options *opt, const char *value, struct problem *problem)
+{
+	static const char *const word[] = {
+		[PAGE_AUTO] = "auto", [PAGE_4K] = "4K", [PAGE_2M] = "2M", [PAGE_1G] = "1G"};
+
+	for (unsigned i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		if (strcasecmp(value, word[i]) == 0) {
+			opt->page = (enum page_choice)i;
+			return 0;
+		}
+	}
+	return usage_error(problem, "--page", value, "no such page size: auto, 1G, 2M or 4K");
+}
+
+static int commit_set(struct options *opt, const char *value, struct problem *problem)
+{
+	if (strcmp(value, "request") == 0)
+		opt->commit = COMMIT_REQUEST;
+	else if (strcmp(value, "touch") == 0)
+		opt->commit = COMMIT_TOUCH;
+	else
+		return usage_error(
+			problem, "--commit", value, "no such mode: request or touch");
+	return 0;
+}
+
+static int env_add(struct options *opt, const char *value, struct problem *problem)
+{
+	if (value[0] == '=' || !strchr(value, '='))
+		return usage_error(problem, "--env", value, "not a variable: write NAME=VALUE");
+	if (opt->nenv == OPTIONS_MAX_ENV)
+		return usage_error(problem, "--env", value,
+			"more than 256 variables: export them before lwvmm instead");
+	opt->env[opt->nenv++] = value;
+	return 0;
+}
+
+static int timeout_set(struct options *opt, const char *value, struct problem *problem)
+{
+	char *end;
+	double s = strtod(value, &end);
+
+	/* A digit or point first and no 'x': no sign, blank, "inf", "nan" or hexadecimal. */
+	if ((!isdigit((unsigned char)*value) && *value != '.') || *end ||
+		strpbrk(value, "xX") || !isfinite(s) || s <= 0 || s > 1e9)
+		return usage_error(problem, "--timeout", value,
+			"not a time: give seconds above zero, like 30 or 0.5");
+	opt->timeout_s = s;
+	return 0;
+}
+
+static int json_set(struct options *opt, const char *value, struct problem *problem)
+{
+	if (!*value)
+		return usage_error(problem, "--json", value, "needs the name of a file");
+	opt->json = value;
+	return 0;
+}
+
+static int stats_set(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->stats = true;
+	return 0;
+}
+
+static int plan_json_set(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->plan_json = true;
+	return 0;
+}
+
+static int help_set(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->help = true;
+	return 0;
+}
+
+static int verbose_add(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->verbose++;
+	return 0;
+}
+
+static int verbose_add_two(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->verbose += 2;
+	return 0;
+}
+
+struct option_word {
+	const char *word;
+	bool value; /* takes one: "--word VALUE" or "--word=VALUE" */
+	int (*set)(struct options *opt, const char *value, struct problem *problem);
+};
+
+static const struct option_word json_of_plan = {"--json", false, plan_json_set};
+
+static const struct option_word option_words[] = {
+	{"--commit", true, commit_set},
+	{"--cores", true, cores_set},
+	{"--env", true, env_add},
+	{"--help", false, help_set},
+	{"--json", true, json_set},
+	{"--mem", true, mem_set},
+	{"--name", true, name_set},
+	{"--page", true, page_set},
+	{"--stats", false, stats_set},
+	{"--timeout", true, timeout_set},
+	{"--verbose", false, verbose_add},
+	{"-h", false, help_set},
+	{"-v", false, verbose_add},
+	{"-vv", false, verbose_add_two},
+};
+
+static const struct option_word *word_find(const char *text, size_t len, bool plan)
+{
+	for (unsigned i = 0; i < sizeof(option_words) / sizeof(option_words[0]); i++) {
+		const struct option_word *w = &option_words[i];
+
+		if (strlen(w->word) != len || memcmp(w->word, text, len) != 0)
+			continue;
+		return plan && w->set == json_set ? &json_of_plan : w;
+	}
+	return NULL;
+}
+
+/* Takes one option and, if it has one, its value. Leaves *argv behind them. */
+static int word_parse(
+	char *const **argv, bool plan, struct options *opt, struct problem *problem)
+{
+	const char *text = *(*argv)++;
+	const char *equals = strncmp(text, "--", 2) == 0 ? strchr(text, '=') : NULL;
+	size_t len = equals ? (size_t)(equals - text) : strlen(text);
+	const struct option_word *w = word_find(text, len, plan);
+
+	if (!w)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"%s: no such option: see lwvmm %s --help", text, plan ? "plan" : "run");
+	if (!w->value) {
+		if (equals)
+			return usage_error(problem, w->word, equals + 1, "takes no value");
+		return w->set(opt, "", problem);
+	}
+	if (equals)
+		return w->set(opt, equals + 1, problem);
+	if (!**argv)
+		return usage_error(problem, w->word, "", "needs a value");
+	return w->set(opt, *(*argv)++, problem);
+}
+
+int options_parse(char *const *argv, bool plan, struct options *opt, struct problem *problem)
+{
+	*opt = (struct options){0};
+	while (*argv && (*argv)[0] == '-' && (*argv)[1] != '\0') {
+		int err;
+
+		if (strcmp(*argv, "--") == 0) {
+			argv++;
+			break;
+		}
+		err = word_parse(&argv, plan, opt, problem);
+		if (err)
+			return err;
+		if (opt->help)
+			break;
+	}
+	opt->guest = argv;
+	if (!plan && !opt->help && !*argv)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"run: no guest is named: lwvmm run [OPTIONS] GUEST [ARGS...]");
+	return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the user asked for: the options of `run` and `plan`, as a value. It lives in this room
+ * because the plan is a pure function of it and of the host.
+ */
+#ifndef NUMA_OPTIONS_H
+#define NUMA_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/problem.h"
+
+enum page_choice { PAGE_AUTO, PAGE_4K, PAGE_2M, PAGE_1G };
+enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
+
+#define OPTIONS_MAX_ENV 256
+
+struct options {
+	char name[64];   /* --name, else empty: the plan then uses "lwvmm-PID" */
+	bool have_cores; /* --cores was given */
+	unsigned ncores; /* cores in the order given: vCPU i runs on core[i] */
+	uint16_t core[256];
+	uint64_t mem; /* --mem in bytes; 0: not given */
+	enum page_choice page;
+	enum commit_choice commit;
+	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
+	unsigned nenv;
+	double timeout_s; /* --timeout, 0: none */
+	bool stats;       /* --stats */
+	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
+	bool plan_json;
+	int verbose; /* -v, -vv */
+	bool help;   /* --help or -h: nothing after it was looked at, guest may be empty */
+	/*
+	 * Not an option, but a fact of GUEST that the plan needs (run fills it): bytes that the program has in
+	 * its first GiB, where no 1 GiB page can be (docs/decisions/0004-first-gib.md).
+	 */
+	uint64_t program_low;
+	char *const *guest; /* GUEST [ARGS...], borrowed from argv, NULL-terminated; may be
+			       empty for plan */
+};
+
+/*
+ * Parses the words after the subcommand. Options end at "--" or at the first word that is none.
+ * `plan` tells that --json takes no file. Errors: -EINVAL with the problem filled.
+ */
+int options_parse(char *const *argv, bool plan, struct options *opt, struct problem *problem);
+
+/* "64M", "2G", "1.5G", plain bytes: to bytes. -EINVAL for anything else ("0", "-1", "1Q", "").
+ */
+int size_parse(const char *text, uint64_t *bytes);
+
+/*
+ * "0-3,8" or "0-14:2" (every second): to numbers in the order given. -EINVAL for bad syntax,
+ * -ERANGE for more than `max` of them or one above 65535, -EEXIST for one named twice (it is
+ * then in list[*n]).
+ */
+int cpulist_parse(const char *text, uint16_t *list, unsigned max, unsigned *n);
+
+/* The inverse, in the order given ("0-3,8"); "none" for an empty list. Cut off with "..." if
+ * too long. */
+void cpulist_format(const uint16_t *list, unsigned n, char *text, size_t size);
+
+/* Bytes for people: "2 GiB", "1.5 GiB", "1026 MiB": in MiB where GiB is not exact; rounded
+ * down. */
+#define SIZE_TEXT_MAX 32
+const char *size_format(uint64_t bytes, char text[SIZE_TEXT_MAX]);
+
+#endif

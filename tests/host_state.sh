@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=dash
+# What a guest must leave as it was: pools of huge pages, what lwvmm writes down about them, shared memory,
+# processes. Ours carry LWVMM_TEST_TAG in their environment.
+
+export LWVMM_TEST_TAG="lwvmm-test-$$"
+
+# Pids of our guests and proxies.
+tagged_processes() {
+	local pid
+	for pid in $(pidof lwvmm); do
+		tr '\0' '\n' < "/proc/$pid/environ" 2> /dev/null |
+			grep -qx "LWVMM_TEST_TAG=$LWVMM_TEST_TAG" && echo "$pid"
+	done
+	true
+}
+
+host_state() {
+	grep . /sys/devices/system/node/node*/hugepages/hugepages-*/nr_hugepages 2> /dev/null
+	find /run/lwvmm -name 'pool-*' 2> /dev/null
+	find /dev/shm -path /dev/shm/lwvmm -prune -o -type f -print 2> /dev/null
+	for pid in $(tagged_processes); do
+		echo "process $pid $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null)"
+	done
+}
+
+host_state_save() {
+	host_state > "$OUT/state.before"
+}
+
+# Empty when all is as it was saved; else what is not. Gives what was killed hard five seconds.
+host_state_changes() {
+	local tries=0
+	while :; do
+		host_state > "$OUT/state.after"
+		diff "$OUT/state.before" "$OUT/state.after" > "$OUT/state.diff" && return
+		tries=$((tries + 1))
+		[ $tries -ge 50 ] && break
+		sleep 0.1
+	done
+	grep '^[<>]' "$OUT/state.diff" | tr '\n' ' '
+}

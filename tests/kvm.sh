@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck shell=dash
+# kvm.sh [PART[/PATTERN]...]: the kvm ring: guests on this machine's KVM. Parts: programs (native against
+# guest), command (what `lwvmm run` promises), bad (bad input), kill (signals at any moment), soak. Also runs
+# in the lab under busybox, with RING=lab and programs compiled before.
+#   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
+#   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
+cd "$(dirname "$0")/.." || exit 1
+export TESTS="$PWD/tests"
+OUT=${OUT:-out/kvm}
+mkdir -p "$OUT"
+OUT=$(cd "$OUT" && pwd)
+LWVMM=${LWVMM:-build/lwvmm}
+LWVMM=$(cd "$(dirname "$LWVMM")" && pwd)/$(basename "$LWVMM")
+CORES=${CORES:-0-1}
+CASE_SECONDS=${CASE_SECONDS:-60}
+RING=${RING:-kvm}
+
+. tests/ring.sh
+. tests/host_state.sh
+. tests/programs/build.sh
+. tests/programs/run.sh
+. tests/command.sh
+. tests/bad/input.sh
+. tests/bad/host.sh
+. tests/bad/kill.sh
+
+ulimit -c 0
+export TEST_GREETING='hello there'
+
+# Does a test of this name run? The pattern of the part decides.
+wanted() {
+	# shellcheck disable=SC2254
+	case $1 in $pattern) true ;; *) false ;; esac
+}
+
+run_soak() {
+	local i status good=0
+	wanted soak || return 0
+	program_build hello static || return 0
+	for i in $(seq 200); do
+		timeout -k 5 "$CASE_SECONDS" "$LWVMM" run --cores "$CORES" --mem 256M -- \
+			"$(program_path hello static)" one 'two words' '' \
+			> "$OUT/soak.out" 2> "$OUT/soak.err" < /dev/null
+		status=$?
+		if [ $status != 42 ] || ! grep -q "^argument 2: 'two words'" "$OUT/soak.out"; then
+			ring_not_ok soak "run $i of hello ended with $status: $(tail -n 1 "$OUT/soak.err")"
+			return
+		fi
+		good=$((good + 1))
+	done
+	ring_ok "soak ($good runs of hello)"
+}
+
+[ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
+host_state_save
+[ $# -gt 0 ] || set -- programs command bad kill soak
+for part; do
+	pattern='*'
+	case $part in */*) pattern=${part#*/} ;; esac
+	case ${part%%/*} in
+	programs) run_programs ;;
+	command) run_command ;;
+	bad) run_bad_input && run_bad_host ;;
+	kill) run_kill ;;
+	soak) run_soak ;;
+	*) echo "kvm.sh: $part: no such part" >&2; exit 2 ;;
+	esac
+done
+changes=$(host_state_changes)
+if [ -z "$changes" ]; then
+	ring_ok host-as-before
+else
+	ring_not_ok host-as-before "$changes"
+fi
+ring_end "$RING"

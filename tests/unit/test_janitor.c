@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* The reuse rule (guest-lwk/abi/share.h): when a block that was given up may be given out
+ * again. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/janitor.h"
+
+#define RAM_SIZE (4 * BLOCK)
+#define BLOCK    0x1000u
+#define VA       0x7000000u
+#define PROC     3
+
+static struct abi_share *share;
+static struct gpa_map map;
+static struct janitor *j;
+static uint8_t ram[RAM_SIZE];
+static int bell[ABI_MAX_PROCS + 1];
+
+static void setup(void)
+{
+	share = aligned_alloc(ABI_PAGE, sizeof(*share));
+	j = calloc(1, sizeof(*j));
+	ck_assert_ptr_nonnull(share);
+	ck_assert_ptr_nonnull(j);
+	memset(share, 0, sizeof(*share));
+	memset(ram, 0xff, sizeof(ram));
+	ck_assert_int_eq(gpa_map_add(&map, gpa(0), RAM_SIZE, ram), 0);
+	for (unsigned i = 0; i <= ABI_MAX_PROCS; i++)
+		bell[i] = eventfd(0, EFD_NONBLOCK);
+	share->proc[PROC].state = ABI_PROC_RUNNING;
+	share->proc[PROC].log_applied = 10;
+	janitor_init(j, share, &map, bell);
+}
+
+static void teardown(void)
+{
+	for (unsigned i = 0; i <= ABI_MAX_PROCS; i++)
+		close(bell[i]);
+	free(share);
+	free(j);
+}
+
+/* What the LWK does: block `n`, unmapped by the log's record before `pos`. */
+static void reclaim(unsigned n, uint64_t pos)
+{
+	share->reclaim.rec[share->reclaim.head % ABI_RECLAIM_RECORDS] =
+		(struct abi_reclaim_rec){
+			.gpa = n * BLOCK,
+			.len = BLOCK,
+			.va = VA + n * BLOCK,
+			.pos = pos,
+			.proc = PROC,
+		};
+	share->reclaim.head++;
+}
+
+static void call(unsigned slot, uint32_t state, uint64_t log_pos, uint64_t lo, uint64_t hi)
+{
+	share->mbox[slot] = (struct abi_mbox){
+		.state = state,
+		.proc = PROC,
+		.log_pos = log_pos,
+		.buf_lo = lo,
+		.buf_hi = hi,
+	};
+}
+
+static bool rung(unsigned proc)
+{
+	uint64_t count;
+
+	return read(bell[proc], &count, sizeof(count)) == sizeof(count);
+}
+
+START_TEST(test_clean_at_once)
+{
+	reclaim(1, 10);
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(share->reclaim.tail, 1);
+	ck_assert_uint_eq(share->clean.head, 1);
+	ck_assert_uint_eq(share->clean.rec[0].gpa, BLOCK);
+	ck_assert_uint_eq(ram[BLOCK - 1], 0xff);
+	ck_assert_uint_eq(ram[BLOCK], 0);
+	ck_assert_uint_eq(ram[2 * BLOCK - 1], 0);
+	ck_assert_uint_eq(ram[2 * BLOCK], 0xff);
+	ck_assert(!rung(PROC));
+}
+END_TEST
+
+START_TEST(test_waits_for_log)
+{
+	reclaim(1, 11);
+	reclaim(2, 12);
+	ck_assert_uint_eq(janitor_step(j), 2);
+	ck_assert_uint_eq(share->clean.head, 0);
+	ck_assert_uint_eq(ram[BLOCK], 0xff);
+	ck_assert_uint_eq(share->proc[PROC].want_ack, 1);
+	ck_assert(rung(PROC));
+	ck_assert_uint_eq(j->nudges, 1); /* once a round, not once a block */
+	share->proc[PROC].log_applied = 11;
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert_uint_eq(share->clean.rec[0].gpa, BLOCK);
+	share->proc[PROC].log_applied = 12;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(share->clean.head, 2);
+}
+END_TEST
+
+START_TEST(test_waits_for_call)
+{
+	/* A read blocked in the host into block 1, begun before the block was unmapped. */
+	call(700, ABI_MBOX_RUNNING, 9, VA + BLOCK + 8, VA + BLOCK + 16);
+	reclaim(1, 10);
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert_uint_eq(ram[BLOCK], 0xff);
+	share->mbox[700].state = ABI_MBOX_REQUEST;
+	ck_assert_uint_eq(janitor_step(j), 1);
+	share->mbox[700].state = ABI_MBOX_DONE;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(ram[BLOCK], 0);
+}
+END_TEST
+
+START_TEST(test_other_calls_do_not_hold)
+{
+	call(0, ABI_MBOX_RUNNING, 10, VA, VA + RAM_SIZE); /* begun after */
+	call(1, ABI_MBOX_RUNNING, 9, VA, VA + BLOCK);     /* ends where the block begins */
+	call(2, ABI_MBOX_RUNNING, 9, VA + 2 * BLOCK, VA + 3 * BLOCK);
+	call(3, ABI_MBOX_RUNNING, 9, 0, 0); /* touches no memory */
+	call(4, ABI_MBOX_RUNNING, 9, VA, VA + RAM_SIZE);
+	share->mbox[4].proc = PROC + 1; /* another process at the same addresses */
+	reclaim(1, 10);
+	ck_assert_uint_eq(janitor_step(j), 0);
+}
+END_TEST
+
+START_TEST(test_dead_process)
+{
+	call(0, ABI_MBOX_RUNNING, 9, VA, VA + RAM_SIZE);
+	reclaim(1, 99);
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert(janitor_owes(j, PROC));
+	share->proc[PROC].state = ABI_PROC_GONE;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert(!janitor_owes(j, PROC));
+	reclaim(2, 99);
+	ck_assert(janitor_owes(j, PROC)); /* not yet taken */
+}
+END_TEST
+
+START_TEST(test_clean_ring_full)
+{
+	share->clean.tail = 0;
+	for (unsigned i = 0; i < ABI_RECLAIM_RECORDS; i++)
+		reclaim(1, 10);
+	ck_assert_uint_eq(janitor_step(j), 0);
+	reclaim(2, 10);
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert_uint_eq(ram[2 * BLOCK], 0xff);
+	share->clean.tail = 1;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(share->clean.rec[0].gpa, 2 * BLOCK);
+}
+END_TEST
+
+START_TEST(test_nonsense)
+{
+	reclaim(1, 10);
+	share->reclaim.rec[0].gpa = 1ULL << 50;
+	reclaim(1, 10);
+	share->reclaim.rec[1].proc = ABI_MAX_PROCS;
+	reclaim(1, 10);
+	share->reclaim.rec[2].len = UINT64_MAX;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(j->rejected, 3);
+	ck_assert_uint_eq(share->clean.head, 0);
+	/* More records than there can be: the ring is broken, nothing is taken from it. */
+	share->reclaim.head += ABI_RECLAIM_RECORDS + 1;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert(j->corrupt);
+	ck_assert_uint_eq(share->clean.head, 0);
+}
+END_TEST
+
+START_TEST(test_thread)
+{
+	struct problem problem = {0};
+	uint64_t one = 1;
+
+	ck_assert_int_eq(janitor_start(j, &problem), 0);
+	while (!__atomic_load_n(&share->janitor_idle, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	reclaim(1, 11);
+	if (__atomic_exchange_n(&share->janitor_idle, 0, __ATOMIC_SEQ_CST))
+		ck_assert_int_eq(write(bell[ABI_BELL_VMM], &one, sizeof(one)), sizeof(one));
+	while (!rung(PROC))
+		usleep(1000);
+	__atomic_store_n(&share->proc[PROC].log_applied, 11, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&share->clean.head, __ATOMIC_ACQUIRE) != 1)
+		usleep(1000);
+	reclaim(2, 12); /* still pending at the end */
+	janitor_stop(j);
+	ck_assert_uint_eq(ram[BLOCK], 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("janitor");
+	TCase *t = tcase_create("janitor");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(t, 30);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_clean_at_once);
+	tcase_add_test(t, test_waits_for_log);
+	tcase_add_test(t, test_waits_for_call);
+	tcase_add_test(t, test_other_calls_do_not_hold);
+	tcase_add_test(t, test_dead_process);
+	tcase_add_test(t, test_clean_ring_full);
+	tcase_add_test(t, test_nonsense);
+	tcase_add_test(t, test_thread);
+	suite_add_tcase(s, t);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan on made-up hosts: who gets which cores, every memory size around the hole on every
+ * kind of page, and what is refused with which numbers.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "numa/plan.h"
+
+static struct host host;
+static struct options opt;
+static struct plan plan;
+static struct problem problem;
+
+/* `nodes` nodes of 4 cores each (2 x 2 with `smt`), 64 GiB each, half a GiB used; no pools, no
+ * limits. */
+static void host_make(unsigned nodes, bool smt)
+{
+	memset(&host, 0, sizeof(host));
+	memset(&opt, 0, sizeof(opt));
+	host.ncpus = 4 * nodes;
+	host.nnodes = nodes;
+	for (unsigned i = 0; i < host.ncpus; i++) {
+		host.cpu[i] = (struct host_cpu){.present = true,
+			.online = true,
+			.allowed = true,
+			.node = (uint16_t)(i / 4),
+			.package = (uint16_t)(i / 4),
+			.core_id = (uint16_t)(smt ? i / 2 : i),
+			.first_sibling = (uint16_t)(smt ? i / 2 * 2 : i)};
+	}
+	for (unsigned i = 0; i < nodes; i++) {
+		struct host_node *n = &host.node[i];
+
+		n->present = n->allowed = n->have_2m = n->have_1g = true;
+		n->mem_total = GIB(64);
+		n->mem_free = GIB(64) - MIB(512);
+		for (unsigned k = 0; k < nodes; k++)
+			n->distance[k] = i == k ? 10 : 21;
+	}
+	host.mem_available = nodes * (GIB(64) - MIB(512));
+	host.cgroup_memory_limit = host.cgroup_memory_left = UINT64_MAX;
+	host.cgroup_hugetlb_2m = host.cgroup_hugetlb_1g = UINT64_MAX;
+	host.kvm = KVM_KIND_HARDWARE;
+	host.memlock = UINT64_MAX;
+}
+
+static void pools_set(uint64_t pages_2m, uint64_t pages_1g)
+{
+	for (unsigned i = 0; i < host.nnodes; i++) {
+		host.node[i].pool_2m = (struct host_pool){pages_2m, pages_2m, 0};
+		host.node[i].pool_1g = (struct host_pool){pages_1g, pages_1g, 0};
+	}
+}
+
+static int make(const char *cores, uint64_t mem, enum page_choice page)
+{
+	opt.have_cores = cores != NULL;
+	if (cores)
+		ck_assert_int_eq(cpulist_parse(cores, opt.core, 256, &opt.ncores), 0);
+	opt.mem = mem;
+	opt.page = page;
+	problem = (struct problem){0};
+	return plan_make(&opt, &host, &plan, &problem);
+}
+
+#define ck_assert_refused(err, expected, part)                                                 \
+	do {                                                                                   \
+		ck_assert_int_eq(err, expected);                                               \
+		ck_assert_int_eq(problem.status, EXIT_LWVMM_FAILED);                           \
+		ck_assert_msg(strstr(problem.text, part), "%s", problem.text);                 \
+	} while (0)
+
+/* What holds for the extents of every plan. */
+static void extents_check(void)
+{
+	uint64_t sum = 0, end = 0, node_sum[PLAN_MAX_NODES] = {0};
+
+	ck_assert_uint_ge(plan.nextents, 1);
+	ck_assert_uint_eq(plan.extent[0].gpa, 0);
+	for (unsigned i = 0; i < plan.nextents; i++) {
+		const struct plan_extent *e = &plan.extent[i];
+
+		ck_assert_uint_gt(e->size, 0);
+		ck_assert_uint_ge(e->gpa, end); /* sorted, no overlap */
+		end = e->gpa + e->size;
+		ck_assert(end <= PLAN_HOLE_START || e->gpa >= PLAN_HOLE_END);
+		ck_assert_uint_eq(e->size % e->page_size, 0);
+		ck_assert_uint_eq(e->gpa % e->page_size, 0); /* congruent with its memfd */
+		ck_assert_uint_eq(e->gpa % MIB(2), 0);
+		ck_assert_uint_eq(e->size % MIB(2), 0);
+		ck_assert(!e->thp || e->page_size == KIB(4));
+		ck_assert_uint_lt(e->guest_node, plan.nnodes);
+		ck_assert_uint_eq(e->host_node, plan.node[e->guest_node].host_node);
+		ck_assert_uint_le(e->pool_grow, e->size / e->page_size);
+		node_sum[e->guest_node] += e->size;
+		sum += e->size;
+	}
+	ck_assert_uint_eq(sum, plan.mem);
+	for (unsigned i = 0; i < plan.nnodes; i++) {
+		ck_assert_uint_eq(plan.node[i].size, node_sum[i]);
+		ck_assert_uint_gt(node_sum[i], 0);
+	}
+}
+
+/* Sizes on both sides of every edge of the layout. */
+static const uint64_t edges[] = {MIB(64), MIB(128), MIB(512), GIB(1), GIB(2), GIB(3), GIB(4),
+	GIB(5), GIB(6), GIB(7), GIB(8), GIB(17), GIB(40)};
+static const int64_t offsets[] = {-(int64_t)MIB(64), -(int64_t)MIB(62), -(int64_t)MIB(2), -1, 0,
+	1, (int64_t)KIB(4), (int64_t)MIB(2), (int64_t)MIB(62), (int64_t)MIB(64),
+	(int64_t)MIB(66)};
+
+static void size_check(uint64_t mem, enum page_choice page, uint64_t expected)
+{
+	ck_assert_msg(make(NULL, mem, page) == 0, "%s", problem.text);
+	extents_check();
+	ck_assert_uint_eq(plan.mem, expected);
+	ck_assert_uint_eq(plan.mem_asked, mem);
+}
+
+static uint64_t rounded(uint64_t mem)
+{
+	return (mem + MIB(2) - 1) / MIB(2) * MIB(2);
+}
+
+static void every_size(enum page_choice page)
+{
+	for (unsigned i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+		for (unsigned k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++) {
+			uint64_t mem = edges[i] + (uint64_t)offsets[k];
+			uint64_t expected = rounded(mem), rest = expected % GIB(1);
+
+			if (mem < MIB(64) || mem > GIB(64))
+				continue;
+			if (page == PAGE_1G && expected < plan.nnodes * GIB(1))
+				continue;
+			if (page == PAGE_1G && rest < MIB(64))
+				expected += MIB(64) - rest;
+			size_check(mem, page, expected);
+		}
+	}
+}
+
+START_TEST(every_size_on_every_page)
+{
+	static const enum page_choice pages[] = {PAGE_4K, PAGE_2M, PAGE_1G};
+
+	for (unsigned nodes = 1; nodes <= 3; nodes++) {
+		host_make(nodes, false);
+		pools_set(GIB(60) / MIB(2), 60);
+		for (unsigned i = 0; i < 3; i++) {
+			ck_assert_int_eq(make(NULL, GIB(4), pages[i]), 0);
+			ck_assert_uint_eq(plan.nnodes, nodes);
+			every_size(pages[i]);
+		}
+	}
+}
+END_TEST
+
+/* A walk over many sizes with a step that is prime to everything. */
+START_TEST(walk_over_sizes)
+{
+	host_make(2, false);
+	pools_set(GIB(60) / MIB(2), 60);
+	for (uint64_t mem = MIB(64); mem < GIB(9); mem += 10000019) {
+		size_check(mem, PAGE_2M, rounded(mem));
+		size_check(mem, PAGE_4K, rounded(mem));
+		ck_assert_int_eq(make(NULL, mem, PAGE_AUTO), 0);
+		extents_check();
+		ck_assert_uint_ge(plan.mem, mem);
+		ck_assert_uint_le(plan.mem, mem + MIB(66));
+	}
+}
+END_TEST
+
+START_TEST(ram_has_no_gap_but_the_hole)
+{
+	host_make(1, false);
+	pools_set(GIB(60) / MIB(2), 0);
+	ck_assert_int_eq(make(NULL, GIB(3), PAGE_2M), 0);
+	ck_assert_uint_eq(plan.nextents, 1);
+	ck_assert_int_eq(make(NULL, GIB(3) + MIB(2), PAGE_2M), 0);
+	ck_assert_uint_eq(plan.nextents, 2);
+	ck_assert_uint_eq(plan.extent[0].size, GIB(3));
+	ck_assert_uint_eq(plan.extent[1].gpa, GIB(4));
+	ck_assert_uint_eq(plan.extent[1].size, MIB(2));
+}
+END_TEST
+
+START_TEST(layout_with_1g_pages)
+{
+	host_make(1, false);
+	pools_set(1024, 8);
+	ck_assert_int_eq(make(NULL, GIB(3) + MIB(512), PAGE_1G), 0);
+	ck_assert_uint_eq(plan.nextents, 3);
+	ck_assert_uint_eq(plan.extent[0].size, MIB(512));
+	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
+	ck_assert_uint_eq(plan.extent[1].gpa, GIB(1));
+	ck_assert_uint_eq(plan.extent[1].size, GIB(2));
+	ck_assert_uint_eq(plan.extent[2].gpa, GIB(4));
+	ck_assert_uint_eq(plan.extent[2].page_size, GIB(1));
+	ck_assert_refused(make(NULL, GIB(1) - MIB(2), PAGE_1G), -EINVAL, "1 GiB page");
+}
+END_TEST
+
+START_TEST(memory_is_dealt_out_by_vcpus)
+{
+	host_make(2, false);
+	ck_assert_int_eq(make("0-2,4", GIB(8), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.nnodes, 2);
+	ck_assert_uint_eq(plan.node[0].size, GIB(6));
+	ck_assert_uint_eq(plan.node[1].size, GIB(2));
+	ck_assert_uint_eq(plan.node[0].distance[1], 21);
+	ck_assert(plan.first_touch);
+	/* vCPU 0 decides which host node is guest node 0. */
+	ck_assert_int_eq(make("4,0", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.node[0].host_node, 1);
+	ck_assert_uint_eq(plan.vcpu[1].guest_node, 1);
+	ck_assert_int_eq(make("4-7", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.nnodes, 1);
+	ck_assert_uint_eq(plan.extent[0].host_node, 1);
+	ck_assert(!plan.first_touch);
+}
+END_TEST
+
+START_TEST(default_cores)
+{
+	host_make(1, false);
+	ck_assert_int_eq(make(NULL, 0, PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.nvcpus, 3);
+	ck_assert_uint_eq(plan.vcpu[0].core, 1);
+	ck_assert_uint_eq(plan.nhelpers, 1);
+	ck_assert_uint_eq(plan.helper[0], 0);
+	ck_assert_uint_eq(plan.mem, GIB(1));
+	ck_assert(!plan.cores_shared);
+	host.cpu[2].isolated = host.cpu[3].isolated = true;
+	ck_assert_int_eq(make(NULL, 0, PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.nvcpus, 2);
+	ck_assert_uint_eq(plan.vcpu[0].core, 2);
+	for (unsigned i = 1; i < 4; i++)
+		host.cpu[i].online = false;
+	ck_assert_int_eq(make(NULL, 0, PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.nvcpus, 1);
+	ck_assert_uint_eq(plan.vcpu[0].core, 0);
+	ck_assert(plan.cores_shared);
+	host.cpu[0].allowed = false;
+	ck_assert_refused(make(NULL, 0, PAGE_AUTO), -ENODEV, "cores");
+}
+END_TEST
+
+START_TEST(cores_are_refused_by_name)
+{
+	host_make(1, false);
+	ck_assert_refused(make("0-4", GIB(1), PAGE_4K), -ENODEV, "core 4");
+	ck_assert_refused(make("5000", GIB(1), PAGE_4K), -ENODEV, "core 5000");
+	host.cpu[2].online = false;
+	ck_assert_refused(make("0,2", GIB(1), PAGE_4K), -ENODEV, "core 2: offline");
+	host.cpu[3].allowed = false;
+	ck_assert_refused(make("3", GIB(1), PAGE_4K), -ENODEV, "core 3");
+	ck_assert_ptr_nonnull(strstr(problem.text, "(0-1)"));
+	opt.ncores = 2;
+	opt.core[0] = opt.core[1] = 1;
+	problem = (struct problem){0};
+	ck_assert_refused(
+		plan_make(&opt, &host, &plan, &problem), -EINVAL, "core 1: named twice");
+	host_make(32, false);
+	ck_assert_refused(make("0-64:4", GIB(1), PAGE_4K), -EINVAL, "16 nodes");
+	for (unsigned i = 0; i < 128; i++)
+		host.cpu[i].node = 0;
+	ck_assert_refused(make("0-64", GIB(1), PAGE_4K), -EINVAL, "65 cores");
+	ck_assert_int_eq(make("0-63", GIB(1), PAGE_4K), 0);
+}
+END_TEST
+
+START_TEST(helpers)
+{
+	host_make(2, true);
+	/* Siblings of guest cores and isolated cores only when there is nothing else; near
+	 * before far. */
+	ck_assert_int_eq(make("0", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.nhelpers, 6);
+	ck_assert_uint_eq(plan.helper[0], 2);
+	ck_assert_uint_eq(plan.helper[2], 4);
+	ck_assert_int_eq(make("4-7", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.helper[0], 0);
+	host.cpu[2].isolated = host.cpu[3].isolated = true;
+	ck_assert_int_eq(make("0", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.nhelpers, 4);
+	ck_assert_uint_eq(plan.helper[0], 4);
+	ck_assert_int_eq(make("0,2-7", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.nhelpers, 1);
+	ck_assert_uint_eq(plan.helper[0], 1);
+	ck_assert(!plan.cores_shared);
+	ck_assert_int_eq(make("0-7", GIB(1), PAGE_4K), 0);
+	ck_assert(plan.cores_shared);
+	ck_assert_uint_eq(plan.nhelpers, 8);
+	ck_assert_uint_eq(plan.vcpu[1].sibling_of, 0);
+	ck_assert_uint_eq(plan.vcpu[2].sibling_of, 2);
+}
+END_TEST
+
+START_TEST(nodes_without_memory)
+{
+	host_make(3, false);
+	host.node[0].mem_total = 0;
+	host.node[0].distance[2] = 15;
+	ck_assert_int_eq(make("0", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.node[0].host_node, 2);
+	host.node[2].allowed = false;
+	ck_assert_int_eq(make("0", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.node[0].host_node, 1);
+	host.node[1].allowed = false;
+	ck_assert_refused(make("0", GIB(1), PAGE_4K), -ENODEV, "core 0");
+}
+END_TEST
+
+START_TEST(sizes_refused)
+{
+	host_make(1, false);
+	ck_assert_refused(make(NULL, MIB(62), PAGE_AUTO), -EINVAL, "62 MiB");
+	ck_assert_refused(make(NULL, 1, PAGE_2M), -EINVAL, "too small");
+	ck_assert_refused(make(NULL, GIB(65), PAGE_AUTO), -ENOMEM, "have 64 GiB");
+	ck_assert_refused(
+		make(NULL, INT64_MAX, PAGE_1G), -ENOMEM, "more than this machine has");
+	ck_assert_refused(make(NULL, GIB(63), PAGE_AUTO), -ENOMEM, "need 63 GiB");
+}
+END_TEST
+
+START_TEST(auto_takes_the_largest_that_suffices)
+{
+	host_make(1, false);
+	pools_set(1024, 4);
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.extent[1].page_size, GIB(1));
+	ck_assert_uint_eq(plan.mem, GIB(2) + MIB(64));
+	ck_assert_int_eq(make(NULL, MIB(512), PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
+	pools_set(1024, 1);
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
+	ck_assert_uint_eq(plan.nextents, 1);
+	/* Not enough of either, and no right to grow: THP. */
+	pools_set(1023, 1);
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert(plan.extent[0].thp);
+	ck_assert_uint_eq(plan.extent[0].page_size, KIB(4));
+	/* Root: exactly the missing page is grown; 1 GiB pages are not. */
+	host.may_grow_pools = true;
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
+	ck_assert_uint_eq(plan.extent[0].pool_grow, 1);
+	/* The small part beside 1 GiB pages: grown, or THP. */
+	pools_set(0, 4);
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.extent[0].pool_grow, 32);
+	ck_assert_uint_eq(plan.extent[1].page_size, GIB(1));
+	host.may_grow_pools = false;
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert(plan.extent[0].thp);
+	ck_assert_uint_eq(plan.extent[1].page_size, GIB(1));
+}
+END_TEST
+
+START_TEST(growth_is_split_around_the_hole)
+{
+	uint64_t grow = 0;
+
+	host_make(1, false);
+	pools_set(1000, 0);
+	host.may_grow_pools = true;
+	ck_assert_int_eq(make(NULL, GIB(5), PAGE_2M), 0);
+	for (unsigned i = 0; i < plan.nextents; i++)
+		grow += plan.extent[i].pool_grow;
+	ck_assert_uint_eq(grow, GIB(5) / MIB(2) - 1000);
+	ck_assert_uint_eq(plan.extent[0].pool_grow, GIB(3) / MIB(2) - 1000);
+	/* Not beyond what the node can spare: 5 % stay. */
+	host.node[0].mem_free = GIB(6);
+	ck_assert_refused(make(NULL, GIB(5), PAGE_2M), -ENOMEM, "need 2560, have 1000 free");
+	ck_assert_int_eq(make(NULL, GIB(4), PAGE_2M), 0);
+}
+END_TEST
+
+START_TEST(explicit_sizes_never_fall_back)
+{
+	host_make(2, false);
+	pools_set(100, 1);
+	ck_assert_refused(make("4", GIB(1), PAGE_2M), -ENOMEM,
+		"2 MiB pages on node 1: need 512, have 100 free of 100 (cgroup limit: none)");
+	ck_assert_ptr_nonnull(strstr(problem.text,
+		"echo 512 > "
+		"/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages"));
+	host.node[1].pool_2m.free = 10; /* 90 are in use: they stay */
+	ck_assert_refused(make("4", GIB(1), PAGE_2M), -ENOMEM, "echo 602 > ");
+	ck_assert_refused(make("0", GIB(2), PAGE_1G), -ENOMEM, "1 GiB pages on node 0: need 2");
+	host.may_grow_pools = true;
+	ck_assert_int_eq(make("0", GIB(2), PAGE_1G), 0);
+	ck_assert_uint_eq(plan.extent[1].pool_grow, 1);
+	host.node[0].have_1g = false;
+	ck_assert_refused(make("0", GIB(2), PAGE_1G), -ENOMEM, "no pool of this size");
+	ck_assert_int_eq(make("0", GIB(2), PAGE_4K), 0);
+	ck_assert(!plan.extent[0].thp);
+}
+END_TEST
+
+START_TEST(control_groups_limit)
+{
+	host_make(1, false);
+	pools_set(4096, 8);
+	host.cgroup_hugetlb_2m = GIB(1);
+	ck_assert_refused(make(NULL, GIB(2), PAGE_2M), -ENOMEM, "leaves 1 GiB");
+	host.cgroup_memory_left = MIB(512);
+	ck_assert_refused(make(NULL, GIB(2), PAGE_4K), -ENOMEM, "leaves 512 MiB");
+	ck_assert_int_eq(make(NULL, GIB(2), PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.extent[1].page_size, GIB(1));
+	host.cgroup_hugetlb_1g = 0;
+	ck_assert_refused(make(NULL, GIB(2), PAGE_1G), -ENOMEM, "1 GiB pages: need 2 GiB");
+	ck_assert_refused(make(NULL, GIB(2), PAGE_AUTO), -ENOMEM, "leaves 512 MiB");
+	/* The default respects it too. */
+	pools_set(0, 0);
+	ck_assert_int_eq(make(NULL, 0, PAGE_AUTO), 0);
+	ck_assert_uint_eq(plan.mem, MIB(256));
+}
+END_TEST
+
+static bool noted(const char *part)
+{
+	char text[PLAN_NOTE_MAX];
+
+	for (unsigned i = 0; plan_note(&plan, i, text); i++) {
+		if (strstr(text, part))
+			return true;
+	}
+	return false;
+}
+
+START_TEST(notes)
+{
+	char text[PLAN_NOTE_MAX];
+
+	host_make(1, false);
+	pools_set(1024, 4);
+	ck_assert_int_eq(make("1", MIB(512), PAGE_AUTO), 0);
+	ck_assert(!plan_note(&plan, 0, text));
+	ck_assert_int_eq(make("1", MIB(512) + 1, PAGE_AUTO), 0);
+	ck_assert(noted("536870913 bytes become 514 MiB"));
+	ck_assert_int_eq(make("1", GIB(2), PAGE_1G), 0);
+	ck_assert(noted("2 GiB become 2112 MiB"));
+	ck_assert_int_eq(make("0-3", GIB(8), PAGE_AUTO), 0);
+	ck_assert(noted("falls back to transparent huge pages"));
+	ck_assert(noted("helper threads share"));
+}
+END_TEST
+
+static char *printed(bool json)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(out);
+	if (json)
+		plan_print_json(&plan, out);
+	else
+		plan_print(&plan, &host, out);
+	fclose(out);
+	return text;
+}
+
+START_TEST(printing)
+{
+	char *text, *json;
+
+	host_make(2, true);
+	snprintf(opt.name, sizeof(opt.name), "v01");
+	ck_assert_int_eq(make("0,1,4", GIB(4) + 1, PAGE_AUTO), 0);
+	text = printed(false);
+	json = printed(true);
+	ck_assert_ptr_nonnull(strstr(text, "v01: 3 vCPUs, 4098 MiB on 2 nodes, hardware KVM"));
+	ck_assert_ptr_nonnull(strstr(text, "0x000000000000-"));
+	ck_assert_ptr_nonnull(strstr(text, "shares a physical core with vCPU 0"));
+	ck_assert_ptr_nonnull(strstr(json, "\"name\": \"v01\""));
+	ck_assert_ptr_nonnull(strstr(json, "\"mem\": 4297064448,"));
+	ck_assert_ptr_nonnull(strstr(json, "\"distances\": [10, 21]"));
+	ck_assert_ptr_nonnull(strstr(json, "\"cores_shared\": false"));
+	free(text);
+	free(json);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("plan");
+	TCase *tc = tcase_create("plan");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, every_size_on_every_page);
+	tcase_add_test(tc, walk_over_sizes);
+	tcase_add_test(tc, ram_has_no_gap_but_the_hole);
+	tcase_add_test(tc, layout_with_1g_pages);
+	tcase_add_test(tc, memory_is_dealt_out_by_vcpus);
+	tcase_add_test(tc, default_cores);
+	tcase_add_test(tc, cores_are_refused_by_name);
+	tcase_add_test(tc, helpers);
+	tcase_add_test(tc, nodes_without_memory);
+	tcase_add_test(tc, sizes_refused);
+	tcase_add_test(tc, auto_takes_the_largest_that_suffices);
+	tcase_add_test(tc, growth_is_split_around_the_hole);
+	tcase_add_test(tc, explicit_sizes_never_fall_back);
+	tcase_add_test(tc, control_groups_limit);
+	tcase_add_test(tc, notes);
+	tcase_add_test(tc, printing);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# install-deps.sh GROUP...: installs what is missing of the Debian packages of the groups build, test,
+# lab (or all); asks apt only when something is. 'update' fetches apt's lists anew.
+set -euo pipefail
+
+build="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev check"
+test="$build clang-format clang-tidy cppcheck shellcheck musl-tools procps util-linux"
+lab="$build qemu-system-x86 busybox-static cpio kmod xz-utils musl-tools"
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		DEBIAN_FRONTEND=noninteractive "$@"
+	elif command -v sudo > /dev/null; then
+		sudo DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		echo "install-deps.sh: $* needs root: run it as root or install sudo" >&2
+		return 1
+	fi
+}
+
+missing() {
+	local package
+	for package in "$@"; do
+		dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null | grep -qx installed ||
+			echo "$package"
+	done | sort -u
+}
+
+update() {
+	as_root apt-get update -q
+}
+
+install() {
+	local packages
+	packages=$(missing "$@" | tr '\n' ' ')
+	[ -n "$packages" ] || return 0
+	echo "install-deps.sh: installing $packages"
+	# Lists that are old or absent name files that are gone: then fetch them and try once more.
+	# shellcheck disable=SC2086
+	as_root apt-get install -q -y --no-install-recommends $packages ||
+		{ update && as_root apt-get install -q -y --no-install-recommends $packages; }
+}
+
+[ $# -gt 0 ] || { echo "usage: install-deps.sh build|test|lab|all|update..." >&2; exit 2; }
+for group in "$@"; do
+	case $group in
+	build) install $build ;;
+	test) install $test ;;
+	lab)
+		install $lab
+		# The lab's kernel is downloaded, not installed: for that apt must know it.
+		apt-cache show linux-image-amd64 > /dev/null 2>&1 || update
+		;;
+	all) install $build $test $lab ;;
+	update) update ;;
+	*) echo "install-deps.sh: $group: no such group: use build, test, lab, all or update" >&2; exit 2 ;;
+	esac
+done

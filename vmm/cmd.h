@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The subcommands: `argv` is the words after the subcommand, NULL-terminated; the result is the
+ * exit status. A command prints its own problem.
+ */
+#ifndef VMM_CMD_H
+#define VMM_CMD_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+int cmd_run(char *const *argv);
+int cmd_plan(char *const *argv);
+int cmd_check(char *const *argv);
+int cmd_version(char *const *argv);
+int cmd_help(char *const *argv);
+
+/* The page of `lwvmm --help`. */
+void help_print(FILE *out);
+
+/* The page of `lwvmm TOPIC --help`; false when there is no such subcommand. */
+bool help_topic_print(const char *topic, FILE *out);
+
+#endif

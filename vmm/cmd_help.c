@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The help pages. docs/man/lwvmm.1 says the same at length: change both. */
+#include <string.h>
+
+#include "vmm/base/problem.h"
+#include "vmm/cmd.h"
+
+static const char page_main[] =
+	"lwvmm: run a program on cores and memory of its own\n"
+	"\n"
+	"  lwvmm run [OPTIONS] [--] GUEST [ARGS...]   run a Linux program (or a kernel) as a "
+	"guest\n"
+	"  lwvmm plan [OPTIONS] [--json]              what would be placed where; touches "
+	"nothing\n"
+	"  lwvmm check [--repair]                     is this host ready, and what to do if "
+	"not\n"
+	"  lwvmm version\n"
+	"  lwvmm help [COMMAND]                       also: lwvmm COMMAND --help\n"
+	"\n"
+	"GUEST is an unmodified, statically linked Linux program: it runs on lwvmm's own "
+	"light\n"
+	"kernel, on huge pages and on cores on which nothing else runs. Files, sockets, "
+	"signals,\n"
+	"standard input and output and the exit status are as without lwvmm:\n"
+	"\n"
+	"  lwvmm run --cores 0-7 --mem 16G ./stream\n"
+	"  lwvmm plan --cores 0-7 --mem 16G --page 1G\n"
+	"\n"
+	"See lwvmm run --help for the options and the exit statuses, and lwvmm(1).\n";
+
+/* The options in two parts: what shapes the plan, and the rest. */
+#define OPTIONS_OF_PLAN                                                                        \
+	"  --name N            name of the guest: letters, digits, '-', '_', '.'  "            \
+	"[lwvmm-PID]\n"                                                                        \
+	"  --cores LIST        host CPUs, one vCPU each, in this order: 0-3,8 or 0-14:2\n"     \
+	"                      [the isolated CPUs; if there are none, all but the first]\n"    \
+	"  --mem SIZE          RAM: 64M, 2G, 1.5G; in units of 2 MiB  [1G, or half of what "   \
+	"is free]\n"                                                                           \
+	"  --page auto|1G|2M|4K\n"                                                             \
+	"                      pages under the guest's RAM. auto takes the largest pool of "   \
+	"huge\n"                                                                               \
+	"                      pages that suffices, grows the 2 MiB pool if it may (root), "   \
+	"or falls\n"                                                                           \
+	"                      back to transparent huge pages. A size you name is never "      \
+	"replaced.\n"                                                                          \
+	"                      [auto]\n"                                                       \
+	"  --commit request|touch\n"                                                           \
+	"                      give a process its memory when it asks, or block by block "     \
+	"when it\n"                                                                            \
+	"                      touches it  [request on one node, touch on several]\n"
+
+static const char page_run[] =
+	"lwvmm run [OPTIONS] [--] GUEST [ARGS...]: run GUEST on cores and memory of its own\n"
+	"\n"
+	"Options end at -- or at the first word that is none.\n"
+	"\n" OPTIONS_OF_PLAN "  --env NAME=VALUE    set a variable for the guest, beside all "
+	"of yours; may be repeated\n"
+	"  --timeout SECONDS   end the guest after this time, with status 124\n"
+	"  --stats             at the end, print exits, interrupts, calls and faults of each "
+	"vCPU\n"
+	"  --json FILE         write the same to FILE\n"
+	"  -v, -vv             say what is done (the plan, the kind of guest), or say it at "
+	"length\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status\n"
+	"  the program's own; 128+N when signal N ended it; 124 --timeout; 125 lwvmm itself\n"
+	"  failed (one line on stderr says why); 126 GUEST cannot be run; 127 it is not there\n"
+	"\n"
+	"Examples\n"
+	"  lwvmm run --cores 0-1 --mem 2G ./stream\n"
+	"  lwvmm run --cores 2-7 --page 1G --mem 24G --env OMP_NUM_THREADS=6 --stats ./xhpl\n";
+
+static const char page_plan[] =
+	"lwvmm plan [OPTIONS] [--json] [GUEST [ARGS...]]: what run would place where\n"
+	"\n"
+	"Takes the options of run, prints the plan (vCPUs, nodes, guest-physical ranges, "
+	"pages,\n"
+	"helper cores) and changes nothing. Says why when there is none.\n"
+	"\n" OPTIONS_OF_PLAN "  --json              print it for programs\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status: 0; 125 when the options make no sense on this host.\n";
+
+static const char page_check[] =
+	"lwvmm check [--repair]: is this host ready to run guests?\n"
+	"\n"
+	"One line for each finding: 'ok', 'warn' (guests run, but not at their best) or 'FAIL' "
+	"(no\n"
+	"guest can run), with the command that mends it. Looks at KVM and its kind, "
+	"permissions,\n"
+	"cores and their isolation, pools of huge pages on each node, memory limits, and at "
+	"what\n"
+	"guests that were killed have left.\n"
+	"\n"
+	"  --repair            give back what killed guests took from the pools of huge pages\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status: 0 when a guest can run, else 125.\n";
+
+static const char page_version[] = "lwvmm version: print the version\n";
+
+static const char page_help[] = "lwvmm help [COMMAND]: print a page like this one\n";
+
+static const struct {
+	const char *topic, *page;
+} pages[] = {
+	{"check", page_check},
+	{"help", page_help},
+	{"plan", page_plan},
+	{"run", page_run},
+	{"version", page_version},
+};
+
+void help_print(FILE *out)
+{
+	fputs(page_main, out);
+}
+
+bool help_topic_print(const char *topic, FILE *out)
+{
+	for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		if (strcmp(topic, pages[i].topic) == 0) {
+			fputs(pages[i].page, out);
+			return true;
+		}
+	}
+	return false;
+}
+
+int cmd_help(char *const *argv)
+{
+	struct problem problem = {0};
+
+	if (!*argv) {
+		help_print(stdout);
+		return 0;
+	}
+	if (help_topic_print(*argv, stdout))
+		return 0;
+	problem_set(&problem, -1, EXIT_LWVMM_FAILED,
+		"help: there is no command %s: see lwvmm --help", *argv);
+	problem_print(&problem);
+	return problem.status;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a proxy and the VMM say to each other, over one connected SOCK_SEQPACKET socket (a socketpair for
+ * `run`, the guest's control socket for `exec`). One struct per packet. End of file is news too: the
+ * other side is gone, whatever the reason, and whoever is left cleans up.
+ *
+ *   proxy                          VMM
+ *   HELLO                     ->
+ *                             <-   WELCOME (with descriptors) or PROBLEM
+ *   ... the process lives in the share area (abi/share.h) ...
+ *   END                       ->        after EXITED, with the program's memory unmapped
+ *                             <-   BYE  for `run`: guest gone, pools given back, report printed
+ */
+#ifndef VMM_PROTO_H
+#define VMM_PROTO_H
+
+#include <stdint.h>
+
+#include "numa/plan.h"
+
+#define PROTO_VERSION 1
+enum proto_type { PROTO_HELLO = 1, PROTO_WELCOME, PROTO_PROBLEM, PROTO_END, PROTO_BYE };
+
+struct proto_hello {
+	uint32_t type, version;
+	int32_t pid, ppid;
+	uint32_t uid, gid;
+};
+
+struct proto_extent {
+	uint64_t gpa, size, page_size;
+};
+
+/*
+ * Descriptors that travel with WELCOME, in this order: the share area's memfd; the eventfd of this
+ * process's bell; one eventfd a core (ABI_VEC_HOST); one memfd an extent.
+ */
+struct proto_welcome {
+	uint32_t type;
+	uint32_t proc;     /* index in share->proc[] */
+	uint32_t ncores, nextents;
+	uint32_t poll_us;  /* how long a service thread may spin for its next request; 0 on shared cores */
+	uint32_t nhelpers; /* host CPUs for the proxy's threads (the program's own affinity is the guest's) */
+	uint16_t helper[HOST_MAX_CPUS];
+	struct proto_extent extent[PLAN_MAX_EXTENTS];
+};
+#define PROTO_MAX_FDS (2 + PLAN_MAX_VCPUS + PLAN_MAX_EXTENTS)
+
+struct proto_problem {
+	uint32_t type;
+	int32_t status;
+	char text[960];
+};
+
+struct proto_end {
+	uint32_t type;
+	uint32_t wait_status; /* as of wait(2); meaningless with EOF */
+};
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/proxy/load.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "guest-lwk/abi/layout.h"
+
+#define STACK_LIMIT_MAX (1ULL << 30) /* what 'unlimited' means */
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+static uint64_t page_down(uint64_t n)
+{
+	return n & ~(uint64_t)(ABI_PAGE - 1);
+}
+
+static uint64_t page_up(uint64_t n)
+{
+	return page_down(n + ABI_PAGE - 1);
+}
+
+static uint64_t load_bias(const struct elf_program *elf)
+{
+	return elf->pie ? ABI_PIE_BASE - (elf->low & ~(elf->align - 1)) : 0;
+}
+
+static void aux_add(struct stack_plan *stack, uint64_t type, uint64_t value)
+{
+	stack->aux[stack->naux++] = (struct stack_aux){type, value};
+}
+
+/* Known only in part before the LWK has answered (vdso), but of the same size then or smaller.
+ */
+static void aux_fill(struct stack_plan *stack, const struct elf_program *elf,
+	const struct abi_exec *exec, bool with_vdso)
+{
+	stack->naux = 0;
+	if (with_vdso)
+		aux_add(stack, AT_SYSINFO_EHDR, exec->vdso);
+	aux_add(stack, AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ));
+	aux_add(stack, AT_HWCAP, getauxval(AT_HWCAP));
+	aux_add(stack, AT_PAGESZ, ABI_PAGE);
+	aux_add(stack, AT_CLKTCK, (uint64_t)sysconf(_SC_CLK_TCK));
+	aux_add(stack, AT_PHDR, elf->phdr ? elf->phdr + load_bias(elf) : 0);
+	aux_add(stack, AT_PHENT, sizeof(Elf64_Phdr));
+	aux_add(stack, AT_PHNUM, elf->phdr ? elf->phnum : 0);
+	aux_add(stack, AT_BASE, 0);
+	aux_add(stack, AT_FLAGS, 0);
+	aux_add(stack, AT_ENTRY, exec->entry);
+	aux_add(stack, AT_UID, getuid());
+	aux_add(stack, AT_EUID, geteuid());
+	aux_add(stack, AT_GID, getgid());
+	aux_add(stack, AT_EGID, getegid());
+	aux_add(stack, AT_SECURE, 0);
+	aux_add(stack, AT_HWCAP2, getauxval(AT_HWCAP2));
+}
+
+static int stack_prepare(struct load *load, struct abi_exec *exec, struct problem *problem)
+{
+	const struct options *opt = load->job->opt;
+	struct rlimit limit;
+
+	load->env = stack_env((const char *const *)environ, opt->env, opt->nenv);
+	if (!load->env)
+		return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
+			"proxy: no memory for the environment: free some on the host");
+	load->stack.argv = (const char *const *)opt->guest;
+	load->stack.envp = load->env;
+	load->stack.path = load->job->path;
+	if (getrandom(load->stack.random, sizeof(load->stack.random), 0) < 0)
+		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
+			"proxy: no random bytes: %s", strerror(errno));
+	aux_fill(&load->stack, load->job->elf, exec, true);
+	exec->stack_need = page_up(stack_size(&load->stack));
+
+	if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur > STACK_LIMIT_MAX)
+		limit.rlim_cur = STACK_LIMIT_MAX;
+	exec->stack_max = page_up(limit.rlim_cur);
+	if (exec->stack_max < exec->stack_need)
+		return problem_set(problem, -E2BIG, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: arguments and environment do not fit the stack: raise ulimit -s",
+			load->job->path);
+	return 0;
+}
+
+int load_describe(struct load *load, struct abi_exec *exec, struct problem *problem)
+{
+	const struct elf_program *elf = load->job->elf;
+	uint64_t bias = load_bias(elf);
+
+	exec->nsegs = elf->nsegs;
+	for (unsigned i = 0; i < elf->nsegs; i++) {
+		const struct elf_segment *seg = &elf->seg[i];
+		uint64_t head = seg->va % ABI_PAGE;
+
+		exec->seg[i] = (struct abi_exec_seg){
+			.va = page_down(seg->va + bias),
+			.file_len = seg->file_size ? head + seg->file_size : 0,
+			.len = page_up(head + seg->mem_size),
+			.prot = seg->prot,
+		};
+	}
+	exec->brk = page_up(elf->high + bias);
+	exec->entry = elf->entry + bias;
+	return stack_prepare(load, exec, problem);
+}
+
+static int file_read(int fd, void *to, uint64_t len, uint64_t offset)
+{
+	char *at = to;
+
+	while (len) {
+		ssize_t n = pread(fd, at, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -ENODATA;
+		at += n;
+		offset += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static void load_end(struct load *load)
+{
+	free(load->env);
+	load->env = NULL;
+}
+
+int load_fill(struct load *load, struct abi_exec *exec, struct problem *problem)
+{
+	const struct elf_program *elf = load->job->elf;
+
+	for (unsigned i = 0; i < elf->nsegs; i++) {
+		const struct elf_segment *seg = &elf->seg[i];
+		const struct abi_exec_seg *to = &exec->seg[i];
+		int ret;
+
+		/* From the page's start, as a mapping of the file would have it. */
+		ret = file_read(load->job->elf_fd, (void *)to->va, to->file_len,
+			page_down(seg->offset));
+		if (ret) {
+			load_end(load);
+			return problem_set(problem, ret, EXIT_LWVMM_NOT_RUNNABLE,
+				"%s: cannot be read: %s: is the file being changed?",
+				load->job->path,
+				ret == -ENODATA ? "it ends too early" : strerror(-ret));
+		}
+	}
+	aux_fill(&load->stack, elf, exec, exec->vdso != 0);
+	exec->rsp = stack_compose(&load->stack, exec->stack_top,
+		(void *)(exec->stack_top - stack_size(&load->stack)));
+	load_end(load);
+	return 0;
+}
+
+int load_refused(struct load *load, int err, struct problem *problem)
+{
+	load_end(load);
+	return problem_set(problem, err, EXIT_LWVMM_NOT_RUNNABLE,
+		"%s: the guest kernel cannot load it: %s: %s", load->job->path, strerror(-err),
+		err == -ENOMEM ? "give the guest more memory (--mem)"
+			       : "link it to addresses between 64 KiB and 64 TiB");
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/proxy/maplog.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guest-lwk/abi/layout.h"
+#include "vmm/proxy/futex.h"
+
+void maplog_init(struct maplog *log)
+{
+	pthread_mutex_init(&log->lock, NULL);
+	log->lo = ABI_USER_END;
+	log->hi = 0;
+}
+
+static const struct maplog_extent *extent_find(const struct maplog *log, uint64_t gpa)
+{
+	for (unsigned i = 0; i < log->nextents; i++) {
+		const struct maplog_extent *e = &log->extent[i];
+
+		if (gpa >= e->gpa && gpa - e->gpa < e->size)
+			return e;
+	}
+	return NULL;
+}
+
+static int record_map(struct maplog *log, struct abi_log_rec rec)
+{
+	if (rec.va < log->lo)
+		log->lo = rec.va;
+	if (rec.va + rec.len > log->hi)
+		log->hi = rec.va + rec.len;
+
+	/* A run may go on from one extent to the next. */
+	while (rec.len) {
+		const struct maplog_extent *e = extent_find(log, rec.gpa);
+		uint64_t len;
+
+		if (!e)
+			return -EFAULT;
+		len = e->gpa + e->size - rec.gpa;
+		if (len > rec.len)
+			len = rec.len;
+		if (mmap((void *)rec.va, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			    e->fd, (off_t)(rec.gpa - e->gpa)) == MAP_FAILED)
+			return -errno;
+		rec.va += len;
+		rec.gpa += len;
+		rec.len -= len;
+	}
+	return 0;
+}
+
+static int record_apply(struct maplog *log, const struct abi_log_rec *rec)
+{
+	/* Whatever the guest says, only the program's half of the address space is its to
+	 * change. */
+	if (rec->va < ABI_USER_START || rec->va > ABI_USER_END ||
+		rec->len > ABI_USER_END - rec->va)
+		return -ERANGE;
+	if (rec->op == ABI_LOG_MAP)
+		return record_map(log, *rec);
+	if (rec->op != ABI_LOG_UNMAP)
+		return -EINVAL;
+	return munmap((void *)rec->va, rec->len) ? -errno : 0;
+}
+
+static int record_problem(const struct abi_log_rec *rec, int err, struct problem *problem)
+{
+	return problem_set(problem, err, EXIT_LWVMM_FAILED,
+		"proxy: cannot %s the program's memory at %#lx, %lu bytes: %s%s",
+		rec->op == ABI_LOG_MAP ? "map" : "unmap", (unsigned long)rec->va,
+		(unsigned long)rec->len, strerror(-err),
+		err == -ENOMEM ? ": raise vm.max_map_count (sysctl)" : "");
+}
+
+static void waiters_wake(struct maplog *log)
+{
+	/* Pairs with maplog_wait(): log_applied stored, then waiters loaded; there the other
+	 * way round. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&log->waiters, __ATOMIC_RELAXED))
+		return;
+	__atomic_add_fetch(&log->turn, 1, __ATOMIC_SEQ_CST);
+	futex_wake(&log->turn, INT_MAX);
+}
+
+int maplog_apply(struct maplog *log, uint64_t pos, struct problem *problem)
+{
+	struct abi_proc *proc = log->proc;
+	int ret = 0;
+
+	if (maplog_reached(log, pos))
+		return 0;
+	pthread_mutex_lock(&log->lock);
+	if (pos > __atomic_load_n(&proc->log_head, __ATOMIC_ACQUIRE))
+		ret = problem_set(problem, -EPROTO, EXIT_LWVMM_FAILED,
+			"proxy: a call wants position %lu of the mapping log, which ends "
+			"before it: "
+			"this is a bug in lwvmm",
+			(unsigned long)pos);
+	if (log->closed)
+		ret = -ESHUTDOWN;
+	while (!ret && proc->log_applied < pos) {
+		const struct abi_log_rec *rec = &log->rec[proc->log_applied % ABI_LOG_RECORDS];
+
+		ret = record_apply(log, rec);
+		if (ret)
+			record_problem(rec, ret, problem);
+		else
+			/* Release: the LWK reuses the record, the janitor the memory, after
+			 * this. */
+			__atomic_store_n(
+				&proc->log_applied, proc->log_applied + 1, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&log->lock);
+	waiters_wake(log);
+	return ret;
+}
+
+int maplog_ack(struct maplog *log, struct problem *problem)
+{
+	/* Cleared before the head is read: a wish for later records sets it again. */
+	if (!__atomic_load_n(&log->proc->want_ack, __ATOMIC_RELAXED) ||
+		!__atomic_exchange_n(&log->proc->want_ack, 0, __ATOMIC_SEQ_CST))
+		return 0;
+	return maplog_apply(
+		log, __atomic_load_n(&log->proc->log_head, __ATOMIC_ACQUIRE), problem);
+}
+
+void maplog_wait(struct maplog *log, uint64_t pos)
+{
+	__atomic_add_fetch(&log->waiters, 1, __ATOMIC_SEQ_CST);
+	for (;;) {
+		uint32_t turn = __atomic_load_n(&log->turn, __ATOMIC_SEQ_CST);
+
+		if (maplog_reached(log, pos))
+			break;
+		futex_wait(&log->turn, turn);
+	}
+	__atomic_sub_fetch(&log->waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+void maplog_close(struct maplog *log)
+{
+	pthread_mutex_lock(&log->lock);
+	if (!log->closed) {
+		log->closed = true;
+		if (log->lo < log->hi)
+			munmap((void *)log->lo, log->hi - log->lo);
+		for (unsigned i = 0; i < log->nextents; i++)
+			close(log->extent[i].fd);
+	}
+	pthread_mutex_unlock(&log->lock);
+}

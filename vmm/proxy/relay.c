@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/proxy/relay.h"
+
+#include <errno.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm/proxy/porter.h"
+
+#define SIGNALS        64
+#define FIRST_REALTIME 32 /* the kernel's view */
+
+uint64_t relay_mask(const sigset_t *set)
+{
+	uint64_t mask = 0;
+
+	for (int n = 1; n <= SIGNALS; n++)
+		if (sigismember(set, n) == 1)
+			mask |= 1ULL << (n - 1);
+	return mask;
+}
+
+uint64_t relay_ignored(void)
+{
+	uint64_t mask = 0;
+	struct sigaction action;
+
+	for (int n = 1; n <= SIGNALS; n++)
+		if (!sigaction(n, NULL, &action) && action.sa_handler == SIG_IGN)
+			mask |= 1ULL << (n - 1);
+	return mask;
+}
+
+int relay_open(struct relay *relay)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	relay->fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+	return relay->fd < 0 ? -errno : 0;
+}
+
+/*
+ * A signal that is pending already is not queued again, but for real-time ones: false for
+ * these, they have to wait until the LWK has taken the one before.
+ */
+static bool relay_put(struct relay *relay, const struct abi_siginfo *info)
+{
+	struct abi_proc *proc = relay->proc;
+	uint64_t bit = 1ULL << (info->signo - 1);
+
+	if (__atomic_load_n(&proc->sig_pending, __ATOMIC_ACQUIRE) & bit)
+		return info->signo < FIRST_REALTIME;
+	proc->sig[info->signo] = *info;
+	__atomic_fetch_or(&proc->sig_pending, bit, __ATOMIC_RELEASE);
+	porter_event(relay->porter);
+	return true;
+}
+
+static bool relay_get(const struct relay *relay, struct abi_siginfo *info)
+{
+	struct signalfd_siginfo si;
+
+	if (read(relay->fd, &si, sizeof(si)) != sizeof(si))
+		return false;
+	*info = (struct abi_siginfo){
+		.signo = (int32_t)si.ssi_signo,
+		.code = si.ssi_code,
+		.errnum = si.ssi_errno,
+		.pid = (int32_t)si.ssi_pid,
+		.uid = (int32_t)si.ssi_uid,
+		.status = si.ssi_status,
+		.value = si.ssi_ptr,
+	};
+	return true;
+}
+
+void relay_run(struct relay *relay)
+{
+	if (relay->fd < 0)
+		return;
+	/* In order: while one waits, those behind it stay in the kernel's queue. */
+	while (relay->held || relay_get(relay, &relay->hold)) {
+		relay->held = !relay_put(relay, &relay->hold);
+		if (relay->held)
+			return;
+	}
+}
+
+void relay_close(struct relay *relay)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t all;
+
+	if (relay->fd >= 0)
+		close(relay->fd);
+	relay->fd = -1;
+	relay->held = false;
+	/* What the user sends now is meant for us: ^C ends the wait for the VMM. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigfillset(&all);
+	pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+}

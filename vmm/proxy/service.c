@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/proxy/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "vmm/proxy/futex.h"
+#include "vmm/proxy/maplog.h"
+#include "vmm/proxy/porter.h"
+
+#define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
+
+bool service_wanted(const struct service *service)
+{
+	const struct abi_mbox *mbox = service->mbox;
+
+	/* Acquire: proc and the request were written before the state. */
+	return __atomic_load_n(&mbox->state, __ATOMIC_ACQUIRE) == ABI_MBOX_REQUEST &&
+	       mbox->proc == service->common->proc;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Watches the mailbox for a while; false when time is up. */
+static bool service_spin(const struct service *service)
+{
+	uint64_t end;
+
+	if (!service->common->poll_us)
+		return service_wanted(service);
+	end = now_us() + service->common->poll_us;
+	do {
+		for (unsigned i = 0; i < SPIN_ROUND; i++) {
+			if (service_wanted(service))
+				return true;
+			__builtin_ia32_pause();
+		}
+	} while (now_us() < end);
+	return false;
+}
+
+static void service_wait(struct service *service)
+{
+	if (service_spin(service))
+		return;
+	while (!service_wanted(service)) {
+		futex_doze(&service->asleep);
+		if (!service_wanted(service))
+			futex_wait(&service->asleep, 1);
+	}
+	__atomic_store_n(&service->asleep, 0, __ATOMIC_RELAXED);
+}
+
+/* A signal that the call raised for this very thread, 0 if none: all are blocked, so it is in
+ * the queue. */
+static uint32_t signal_raised(void)
+{
+	const struct timespec at_once = {0};
+	sigset_t set;
+	int signo;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGXFSZ);
+	signo = sigtimedwait(&set, NULL, &at_once);
+	return signo > 0 ? (uint32_t)signo : 0;
+}
+
+static void service_serve(struct service *service)
+{
+	const struct service_common *common = service->common;
+	struct abi_mbox *mbox = service->mbox;
+	uint32_t signal = 0;
+	uint32_t core;
+
+	/* For whoever looks on; to the janitor a REQUEST is in flight just as well. */
+	__atomic_store_n(&mbox->state, ABI_MBOX_RUNNING, __ATOMIC_RELAXED);
+	if (!maplog_reached(common->log, mbox->log_pos))
+		porter_log(common->porter, mbox->log_pos);
+
+	mbox->ret = interrupt_call(&service->interrupt, mbox);
+	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
+		signal = signal_raised();
+	mbox->signal = signal;
+
+	core = mbox->core;
+	/* Release: ret and signal, and what the call wrote to memory. The mailbox is the LWK's
+	 * from here on. */
+	__atomic_store_n(&mbox->state, ABI_MBOX_DONE, __ATOMIC_RELEASE);
+	porter_done(common->porter, core, service->slot);
+}
+
+void service_run(struct service *service)
+{
+	interrupt_attach(&service->interrupt);
+	for (;;) {
+		service_wait(service);
+		service_serve(service);
+	}
+}
+
+void service_wake(struct service *service)
+{
+	futex_rouse(&service->asleep);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest-lwk/abi/syscalls.h"
+#include "vmm/report.h"
+
+const char *report_call_name(unsigned nr)
+{
+#define NAME(number, call, ...) [number] = #call,
+	static const char *const names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
+#undef NAME
+
+	return nr < ABI_MAX_CALLS ? names[nr] : NULL;
+}
+
+const char *report_hypercall_name(unsigned nr)
+{
+	static const char *const names[ABI_HC_MAX] = {
+		[ABI_HC_PRINT] = "PRINT",
+		[ABI_HC_PANIC] = "PANIC",
+		[ABI_HC_XSAVE] = "XSAVE",
+		[ABI_HC_XRSTOR] = "XRSTOR",
+		[ABI_HC_XSWITCH] = "XSWITCH",
+		[ABI_HC_ZERO] = "ZERO",
+		[ABI_HC_COPY] = "COPY",
+		[ABI_HC_MARK] = "MARK",
+	};
+
+	return nr < ABI_HC_MAX && names[nr] ? names[nr] : "unknown";
+}

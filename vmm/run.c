@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `lwvmm run` as one story: options, the guest file, the host, the plan; then two processes,
+ * the VMM (monitor.c) and, with the pid that the shell knows, the proxy of the program.
+ */
+#include "vmm/run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "numa/host.h"
+#include "numa/options.h"
+#include "numa/plan.h"
+#include "vmm/cmd.h"
+#include "vmm/elf.h"
+#include "vmm/monitor.h"
+#include "vmm/pool.h"
+#include "vmm/proto.h"
+#include "vmm/proxy/proxy.h"
+
+/* Large values, one of each a process. */
+static struct host host;
+static struct plan plan;
+static struct options options;
+
+/* What we run, and what we do not yet. */
+static int check_kind(const char *path, const struct elf_program *elf, struct problem *problem)
+{
+	if (elf->kind == ELF_KIND_PVH)
+		return problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: is a PVH kernel image: other kernels than the LWK are not served "
+			"yet",
+			path);
+	if (elf->kind == ELF_KIND_LINUX && elf->interp[0])
+		return problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: is a dynamic program (interpreter %s), and dynamic programs are "
+			"not served "
+			"yet: link it statically (gcc -static)",
+			path, elf->interp);
+	if (options.verbose)
+		note_print("%s: %s", path,
+			elf->kind == ELF_KIND_LWK ? "an LWK image"
+			: elf->pie ? "a Linux program (static-PIE), run by the built-in LWK"
+				   : "a Linux program (static), run by the built-in LWK");
+	return 0;
+}
+
+/* What a program that is not position-independent has below 1 GiB. */
+static uint64_t bytes_low(const struct elf_program *elf)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < elf->nsegs && !elf->pie && elf->kind == ELF_KIND_LINUX; i++) {
+		const struct elf_segment *seg = &elf->seg[i];
+
+		if (seg->va < GIB(1))
+			sum += seg->mem_size < GIB(1) - seg->va ? seg->mem_size : GIB(1) - seg->va;
+	}
+	return sum;
+}
+
+static int make_plan(struct problem *problem)
+{
+	char note[PLAN_NOTE_MAX];
+	int err;
+
+	/* What crashed guests left is given back first, so that the plan sees it. */
+	pool_repair(true, NULL);
+	err = host_read("", &host, problem);
+	if (err)
+		return err;
+	err = plan_make(&options, &host, &plan, problem);
+	if (err)
+		return err;
+	for (unsigned i = 0; plan_note(&plan, i, note); i++)
+		note_print("%s", note);
+	return 0;
+}
+
+/*
+ * The VMM is a grandchild, so that it is not a child of the program: wait() in the program must
+ * not see it. Returns in the proxy 0 or -errno; the VMM never returns.
+ */
+static int vmm_spawn(const struct monitor_job *job, int proxy_sock, struct problem *problem)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child < 0)
+		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
+			"VMM: no process could be made (%s): raise `ulimit -u`",
+			strerror(errno));
+	if (!child) {
+		pid_t vmm = fork();
+
+		if (vmm)
+			_exit(vmm < 0);
+		close(proxy_sock);
+		_exit(monitor_main(job));
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)
+		return problem_set(problem, -EAGAIN, EXIT_LWVMM_FAILED,
+			"VMM: no process could be made: raise `ulimit -u`");
+	return 0;
+}
+
+static int image_map(
+	const char *path, int fd, struct boot_image *image, struct problem *problem)
+{
+	struct stat st;
+	void *data;
+
+	if (fstat(fd, &st))
+		return problem_set(problem, -errno, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: cannot be looked at (%s): check the file system", path,
+			strerror(errno));
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return problem_set(problem, -errno, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: cannot be mapped (%s): check the file system", path,
+			strerror(errno));
+	*image = (struct boot_image){path, data, (size_t)st.st_size};
+	return 0;
+}
+
+/* An image has no program and so no proxy: wait for the guest's end, or for our own. */
+static int image_wait(int sock, struct problem *problem)
+{
+	struct pollfd ready = {.fd = sock, .events = POLLIN};
+	int timeout = options.timeout_s > 0 ? (int)(options.timeout_s * 1e3) : -1;
+	struct proto_problem packet = {0};
+	int n = poll(&ready, 1, timeout);
+
+	if (!n) {
+		problem_set(problem, -ETIMEDOUT, EXIT_LWVMM_TIMEOUT,
+			"guest %s: still running after %g s: ended (--timeout)", plan.name,
+			options.timeout_s);
+		/* Our end of file is the guest's end; its own is the sign that all is given
+		 * back. */
+		shutdown(sock, SHUT_WR);
+		while (recv(sock, &packet, sizeof(packet), 0) < 0 && errno == EINTR)
+			;
+		return problem->status;
+	}
+	if (recv(sock, &packet, sizeof(packet), 0) < (ssize_t)sizeof(packet) ||
+		packet.type != PROTO_PROBLEM)
+		return problem_set(problem, -EPIPE, EXIT_LWVMM_FAILED,
+			"guest %s: the VMM is gone: it was killed", plan.name);
+	packet.text[sizeof(packet.text) - 1] = '\0';
+	return problem_set(problem, -EIO, packet.status, "%s", packet.text);
+}
+
+static int live(const struct elf_program *elf, const char *path, int fd, uint64_t start,
+	struct problem *problem)
+{
+	struct monitor_job job = {
+		.opt = &options,
+		.plan = &plan,
+		.image = boot_builtin(),
+		.start_tsc = start,
+	};
+	int sock[2];
+	int err = 0;
+
+	if (elf->kind == ELF_KIND_LWK)
+		err = image_map(path, fd, &job.image, problem);
+	if (err)
+		return err;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
+		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
+			"VMM: no socket could be made (%s): raise `ulimit -n`",
+			strerror(errno));
+	job.sock = sock[1];
+	err = vmm_spawn(&job, sock[0], problem);
+	close(sock[1]);
+	if (err)
+		return err;
+	if (elf->kind == ELF_KIND_LWK)
+		return image_wait(sock[0], problem);
+	return proxy_main(
+		&(struct proxy_job){
+			.opt = &options,
+			.elf = elf,
+			.path = path,
+			.elf_fd = fd,
+			.sock = sock[0],
+		},
+		problem);
+}
+
+static int run(char *const *argv, struct problem *problem)
+{
+	static struct elf_program elf;
+	static char path[PATH_MAX];
+	uint64_t start = __rdtsc();
+	int err, fd;
+
+	err = options_parse(argv, false, &options, problem);
+	if (err)
+		return err;
+	if (options.help) {
+		help_topic_print("run", stdout);
+		return 0;
+	}
+	fd = run_find(options.guest[0], path, sizeof(path), problem);
+	if (fd < 0)
+		return fd;
+	err = elf_inspect(fd, &elf, problem);
+	if (!err)
+		err = check_kind(path, &elf, problem);
+	options.program_low = err ? 0 : bytes_low(&elf);
+	if (!err)
+		err = make_plan(problem);
+	if (err)
+		return err;
+	return live(&elf, path, fd, start, problem);
+}
+
+int cmd_run(char *const *argv)
+{
+	struct problem problem = {0};
+
+	run(argv, &problem);
+	if (problem.status)
+		problem_print(&problem);
+	return problem.status;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding the guest file of `lwvmm run` as a shell would find a program. */
+#ifndef VMM_RUN_H
+#define VMM_RUN_H
+
+#include <stddef.h>
+
+#include "vmm/base/problem.h"
+
+/*
+ * Opens the program `name`: as it is if there is a slash in it, else looked for in PATH, as
+ * execvp does. Fills `path` with the name that was opened. Returns the descriptor, or -errno
+ * with the problem (status 127 not found, 126 not runnable).
+ */
+int run_find(const char *name, char *path, size_t size, struct problem *problem);
+
+#endif
