@@ -65,6 +65,17 @@ lwk_entry:
 	pop %rdi
 	.endm
 
+	/*
+	 * C wants the stack on 16 bytes at a call. struct regs is 23 words below a top (or, from ring 0, below
+	 * what the processor itself has aligned).
+	 */
+	.macro CALL_REGS function
+	mov %rsp, %rdi
+	sub $8, %rsp
+	call \function
+	add $8, %rsp
+	.endm
+
 	.text
 	.balign 64
 	.globl syscall_entry
@@ -81,8 +92,7 @@ syscall_entry:
 	pushq $256
 	push %rax
 	SAVE_GPRS
-	mov %rsp, %rdi
-	call syscall_trap
+	CALL_REGS syscall_trap
 	test %al, %al
 	jz leave_iret
 	/* rcx and r11 hold rip and rflags already (checked by syscall_trap). */
@@ -99,15 +109,13 @@ common_trap:
 	testb $3, REGS_CS(%rsp)
 	jz 1f
 	swapgs
-	mov %rsp, %rdi
-	call trap_user
+	CALL_REGS trap_user
 leave_iret:
 	RESTORE_GPRS
 	add $24, %rsp
 	swapgs
 	iretq
-1:	mov %rsp, %rdi
-	call trap_kernel
+1:	CALL_REGS trap_kernel
 	RESTORE_GPRS
 	add $24, %rsp
 	iretq
@@ -115,8 +123,7 @@ leave_iret:
 	/* A new thread: its struct regs is on the stack, nothing else. */
 	.globl thread_entry
 thread_entry:
-	mov %rsp, %rdi
-	call thread_first
+	CALL_REGS thread_first
 	jmp leave_iret
 
 	.globl switch_stacks

@@ -244,30 +244,35 @@ s64 futex_wait(u64 addr, u32 value, u32 bitset, const struct futex_deadline *end
 
 /* ---- waking ---- */
 
-s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private)
+/* Apart, so that the short way below saves no registers for it. */
+static __attribute__((noinline)) s64 wake_waiters(u64 addr, u32 count, u32 bitset, bool private)
 {
 	struct futex_bucket *b;
 	u64 key;
+	s64 ret = futex_key(addr, &key);
 
-	if (addr & 3 || !bitset)
+	if (ret)
+		return private ? 0 : ret;
+	b = bucket_of(key);
+	spin_lock(&b->lock);
+	ret = bucket_wake(b, key, count, bitset);
+	spin_unlock(&b->lock);
+	return ret;
+}
+
+/* Short when nobody waits: programs wake far more often than anybody waits. */
+s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private)
+{
+	if (unlikely(addr & 3 || !bitset))
 		return -EINVAL;
-	if (addr >= ABI_USER_END)
+	if (unlikely(addr >= ABI_USER_END))
 		return -EFAULT;
 	fence_full(); /* the program's store before our load of the count: see the top */
 	/* Linux looks whether a PRIVATE word is mapped only when somebody waits; a shared one
 	 * it always does. */
-	if (private && !READ_ONCE(*filter_of(addr)))
+	if (private && likely(!READ_ONCE(*filter_of(addr))))
 		return 0;
-	s64 err = futex_key(addr, &key);
-
-	if (err)
-		return private ? 0 : err;
-	b = bucket_of(key);
-	spin_lock(&b->lock);
-	u32 woken = bucket_wake(b, key, count, bitset);
-
-	spin_unlock(&b->lock);
-	return woken;
+	return wake_waiters(addr, count, bitset, private);
 }
 
 s64 futex_wake_addr(u64 addr, u32 count)

@@ -123,7 +123,8 @@ static u32 wake_count(u64 value)
 	return (s32)value > 0 ? (u32)value : 1;
 }
 
-s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
+static s64 __attribute__((noinline))
+other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 {
 	u32 command = (u32)op & ~(u32)(OP_PRIVATE | OP_REALTIME);
 	bool private = op & OP_PRIVATE;
@@ -154,4 +155,11 @@ s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	default:
 		return -ENOSYS;
 	}
+}
+
+s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
+{
+	if (likely((u32)op == (OP_WAKE | OP_PRIVATE))) /* the commonest */
+		return futex_wake(addr, wake_count(value), FUTEX_ANY, true);
+	return other_operation(addr, op, value, timeout, addr2, value3);
 }

@@ -11,7 +11,8 @@ void boot_main(u64 index, u64 fdt_gpa); /* entry.S */
 static u32 boot_go;
 static struct thread idle_threads[ABI_MAX_CORES];
 
-static void core_init(u32 index)
+/* By core 0 for all: the first may get threads for the last, or kick it, before that has booted. */
+static void core_prepare(u32 index)
 {
 	struct core *core = &cores[index];
 	struct thread *idle = &idle_threads[index];
@@ -23,8 +24,12 @@ static void core_init(u32 index)
 	idle->state = THREAD_RUNNING;
 	idle->core = core;
 	core->idle = core->current = idle;
+}
+
+static void core_init(u32 index)
+{
 	arch_init_core(index);
-	core_set_kstack(core, idle->kstack + KSTACK_SIZE);
+	core_set_kstack(&cores[index], cores[index].idle->kstack + KSTACK_SIZE);
 	timer_init_core();
 }
 
@@ -45,6 +50,8 @@ static void boot_first(u64 fdt_gpa)
 			__asm__ volatile("ud2"); /* no way to say more without the share area */
 	machine.tsc_hz = machine.tsc_khz * 1000;
 	machine.gib_pages = has_gib_pages();
+	for (u32 i = 0; i < ncores; i++)
+		core_prepare(i);
 	arch_init();
 }
 

@@ -49,6 +49,13 @@ static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 	return -ENOMEM;
 }
 
+/* Elsewhere a GiB gets a whole block only when 2 MiB blocks have run out. */
+static void slot_consider(struct process *proc, u64 va)
+{
+	if (pmem_has_gib() && (mm_in_large_area(va) || !pmem_has_blocks()) && pt_gib_empty(&proc->mm, va))
+		mm_slot_create(proc, va);
+}
+
 /* Commits what of vma lies in the granules that [start, end) touches. */
 static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 {
@@ -56,8 +63,7 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 	u64 block = 0, left = 0;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
-		if (mm_in_large_area(g) && pmem_has_gib() && pt_gib_empty(mm, g))
-			mm_slot_create(proc, g);
+		slot_consider(proc, g);
 		u64 *entry = pt_granule(mm, g, true);
 
 		if (!entry)
@@ -173,7 +179,7 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 	if (mm->touch)
 		vma_flags |= VMA_TOUCH;
 	if (!addr)
-		addr = mm_pick(mm, len);
+		addr = mm_pick(mm, len, vma_flags & VMA_TOUCH);
 	if (!addr || vma_add(mm, addr, addr + len, prot, vma_flags))
 		return -ENOMEM;
 	struct vma *vma = vma_find(mm, addr);

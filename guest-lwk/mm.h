@@ -34,7 +34,7 @@ struct mm {
 	struct vma *tree, *first, *last;
 	struct gib_slot *slots;
 	u64 brk_start, brk;
-	u64 small_hint, large_hint; /* where the search for a hole begins (mm_va.c) */
+	u64 small_hint, sparse_hint, large_hint; /* where the search for a hole begins (mm_va.c) */
 	u64 committed;      /* bytes of blocks that it holds */
 	u64 tlb_gen;        /* incremented when entries were taken away */
 	bool touch;         /* default commit mode */

@@ -14,11 +14,11 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va);
 /* Takes the block back; no vma is left in it and its granules are forgotten. */
 void mm_slot_free(struct process *proc, struct gib_slot *slot);
 
-/* mm_va.c: an address for len bytes, 0: none. */
-u64 mm_pick(struct mm *mm, u64 len);
+/* mm_va.c: an address for len bytes (touch: committed at first touch), 0: none. */
+u64 mm_pick(struct mm *mm, u64 len, bool touch);
 /* A hole has come to be. */
 void mm_pick_freed(struct mm *mm, u64 end);
-/* Requests of this length and more lie in the large area, where GiB slots are made. */
+/* In the area of requests of 2 MiB and more, where GiB slots are made. */
 bool mm_in_large_area(u64 va);
 
 #endif

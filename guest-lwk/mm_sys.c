@@ -16,6 +16,7 @@
 #define MAP_GROWSDOWN       0x100
 #define MAP_NORESERVE       0x4000
 #define MAP_POPULATE        0x8000
+#define MAP_STACK           0x20000
 #define MAP_FIXED_NOREPLACE 0x100000
 
 #define PROT_MASK 7
@@ -77,7 +78,7 @@ static s64 file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u
 static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	struct mm *mm = &proc->mm;
-	u32 vma_flags = flags & (MAP_NORESERVE | MAP_GROWSDOWN) ? VMA_TOUCH : 0;
+	u32 vma_flags = flags & (MAP_NORESERVE | MAP_GROWSDOWN | MAP_STACK) ? VMA_TOUCH : 0;
 	u32 how = flags & MAP_POPULATE && prot ? MM_POPULATE : 0;
 	s64 ret = 0;
 

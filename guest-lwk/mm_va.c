@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where mmap puts things: small requests in a terabyte below ABI_MMAP_TOP, packed page by page; requests of
- * 2 MiB and more below that, on 2 MiB (1 GiB) boundaries so that large pages map them.
+ * Where mmap puts things, downwards from ABI_MMAP_TOP: a terabyte for small requests, packed page by page; four
+ * for reservations that are mostly never touched (malloc's arenas); below that the requests of 2 MiB and more,
+ * on 2 MiB (1 GiB) boundaries so that large pages map them, packed so that 1 GiB blocks are filled.
  */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/kmem.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/vma.h"
 
-#define SMALL_AREA (1ULL << 40)
-#define LARGE_TOP  (ABI_MMAP_TOP - SMALL_AREA)
+#define SPARSE_TOP (ABI_MMAP_TOP - (1ULL << 40))
+#define LARGE_TOP  (SPARSE_TOP - (4ULL << 40))
 #define LARGE_END  (ABI_PIE_BASE + (1ULL << 40))
+#define SPARSE_LEN (64ULL << 20) /* a reservation of this length is not filled; a stack is shorter */
 
 bool mm_in_large_area(u64 va)
 {
@@ -53,13 +55,15 @@ static u64 pick(struct mm *mm, u64 len, u64 align, u64 lo, u64 hi, u64 *hint)
 	return va;
 }
 
-u64 mm_pick(struct mm *mm, u64 len)
+u64 mm_pick(struct mm *mm, u64 len, bool touch)
 {
 	u64 align = len >= GIB_SIZE && pmem_has_gib() ? GIB_SIZE : BLOCK_SIZE;
 	u64 va = 0;
 
 	if (len < BLOCK_SIZE)
-		va = pick(mm, len, PAGE_SIZE, LARGE_TOP, ABI_MMAP_TOP, &mm->small_hint);
+		va = pick(mm, len, PAGE_SIZE, SPARSE_TOP, ABI_MMAP_TOP, &mm->small_hint);
+	else if (touch && len >= SPARSE_LEN)
+		va = pick(mm, len, BLOCK_SIZE, LARGE_TOP, SPARSE_TOP, &mm->sparse_hint);
 	if (!va)
 		va = pick(mm, len, align, LARGE_END, LARGE_TOP, &mm->large_hint);
 	return va;
@@ -67,7 +71,8 @@ u64 mm_pick(struct mm *mm, u64 len)
 
 void mm_pick_freed(struct mm *mm, u64 end)
 {
-	u64 *hint = mm_in_large_area(end - 1) ? &mm->large_hint : &mm->small_hint;
+	u64 *hint = end > SPARSE_TOP ? &mm->small_hint :
+		end > LARGE_TOP ? &mm->sparse_hint : &mm->large_hint;
 
 	if (end <= ABI_MMAP_TOP && end > LARGE_END && end > *hint)
 		*hint = end;

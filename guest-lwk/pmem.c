@@ -192,6 +192,14 @@ u64 pmem_alloc_gib(u32 node)
 	return gpa;
 }
 
+bool pmem_has_blocks(void)
+{
+	for (u32 i = 0; i < nranges; i++)
+		if (!ranges[i].gib && READ_ONCE(ranges[i].nfree))
+			return true;
+	return false;
+}
+
 bool pmem_has_gib(void)
 {
 	for (u32 i = 0; i < nranges; i++)

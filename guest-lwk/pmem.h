@@ -25,6 +25,8 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node);
 u64 pmem_alloc(u32 node);
 /* As many contiguous 2 MiB blocks as there are, at most want; *got >= 1. 0: none. */
 u64 pmem_alloc_run(u32 node, u64 want, u64 *got);
+/* True while there are single 2 MiB blocks to be had for programs. */
+bool pmem_has_blocks(void);
 /* True while there are whole 1 GiB blocks to be had. */
 bool pmem_has_gib(void);
 /* One 1 GiB block. 0: none. */

@@ -2,8 +2,7 @@
 #include "guest-lwk/signal_queue.h"
 #include "guest-lwk/pmem.h"
 
-#define QUEUED_MAX 4096 /* as RLIMIT_SIGPENDING: a program cannot use up the kernel's memory   \
-			 */
+#define QUEUED_MAX 4096 /* RLIMIT_SIGPENDING: no program uses up the kernel's memory */
 
 static struct sigqueue *entry_new(struct process *proc)
 {

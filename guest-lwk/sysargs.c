@@ -7,6 +7,7 @@
 #define ADDR_MAX   128          /* struct sockaddr_storage */
 #define HANDLE_MAX 128
 #define OPT_MAX    (1ULL << 20)
+#define EMSGSIZE   90
 
 bool sysargs_span(struct sysargs *sa, u64 va, u64 len, u32 prot)
 {
@@ -63,8 +64,49 @@ static void pointer_clip(struct sysargs *sa, u32 i, u32 c, u64 item, u64 most, u
 		       : 0;
 	if (!good)
 		sa->arg[i] = SYSARGS_BAD;
-	else if (good < count)
+	if (good && good < count) {
 		sa->arg[c] = good;
+		sa->clipped = c + 1;
+	}
+}
+
+s64 sysargs_result(const struct sysargs *sa, s64 ret)
+{
+	if (!sa->clipped)
+		return ret;
+	switch (sa->nr) {
+	case ABI_NR_readlink:
+	case ABI_NR_readlinkat:
+	case ABI_NR_recvfrom:
+		/* As much as was there, so probably more was to come. */
+		return ret == (s64)sa->arg[sa->clipped - 1] ? -EFAULT : ret;
+	case ABI_NR_getdents:
+	case ABI_NR_getdents64:
+		return ret == -EINVAL ? -EFAULT : ret;
+	default:
+		return ret == -ERANGE || ret == -EMSGSIZE ? -EFAULT : ret;
+	}
+}
+
+/*
+ * Linux writes the time that is left, and does not mind if it cannot. The host could, in memory
+ * that is read-only for the program alone: it gets a copy, below the program's red zone, where
+ * a signal's frame might lie as well.
+ */
+static void timeout(struct sysargs *sa, u32 i, u64 len)
+{
+	u64 copy = ALIGN_DOWN(thread_regs(current_thread())->rsp - 256, 16);
+	u64 words[2];
+
+	if (bad_anyway(sa->arg[i]) ||
+		sysargs_span(sa, sa->arg[i], len, ABI_PROT_R | ABI_PROT_W))
+		return;
+	if (len > sizeof(words) || user_read(words, sa->arg[i], len) ||
+		!sysargs_span(sa, copy, len, ABI_PROT_R | ABI_PROT_W) ||
+		user_write(copy, words, len))
+		sa->arg[i] = SYSARGS_BAD;
+	else
+		sa->arg[i] = copy;
 }
 
 /*
@@ -240,6 +282,9 @@ static s64 check_other(struct sysargs *sa, u32 i, u16 type)
 		return tempmask(sa, i, sa->arg[i], sa->arg[c]);
 	case ABI_TEMPMASK_PAIR:
 		return tempmask_pair(sa, i);
+	case ABI_TIMEOUT:
+		timeout(sa, i, c + 1);
+		break;
 	case ABI_HANDLE_IN:
 		handle(sa, i, r);
 		break;

@@ -23,12 +23,16 @@ struct sysargs {
 	u32 nr;
 	u64 arg[6];  /* the program's, then what the host is to see */
 	u64 lo, hi;  /* hull of the memory; hi 0: none */
+	u32 clipped; /* 1 + the argument whose count was made smaller, 0: none */
 	bool masked; /* mask is to be the thread's signal mask during the call */
 	u64 mask;
 };
 
 /* 0 or -errno (a signal mask that cannot be read). */
 s64 sysargs_check(struct sysargs *sa);
+
+/* What the program is told: a smaller count than its own must not look like one of its own. */
+s64 sysargs_result(const struct sysargs *sa, s64 ret);
 
 /* ---- between the files of sysargs ---- */
 

@@ -92,7 +92,7 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 			ret = -EINTR;
 		signal_mask_back(ret == -EINTR);
 	}
-	return interrupted(call, ret);
+	return interrupted(call, sysargs_result(&sa, ret));
 }
 
 /* True the first time that nr is refused in this guest. */

@@ -125,7 +125,7 @@ static void tell_others(struct thread *t)
 }
 
 /*
- * The leader may end first: its status counts when the last thread has ended. The lock is held
+ * Whoever ends last, leader or not, gives the process its status, as on Linux since 6.0. The lock is held
  * while the end is published, so that core 0 does not reap the process before.
  */
 static void thread_unlink(struct thread *t, u32 code)
@@ -138,7 +138,7 @@ static void thread_unlink(struct thread *t, u32 code)
 		;
 	*at = t->next;
 	proc->dead_cpu_tsc += sched_cpu_tsc(t);
-	if (t->tid == proc->pid && !proc->exiting)
+	if (!proc->exiting)
 		proc->exit_wait = (code & 0xff) << 8;
 	WRITE_ONCE(proc->share->nthreads, --proc->nthreads);
 	if (!proc->nthreads) {

@@ -79,9 +79,11 @@ static uint64_t node_lay(struct plan *plan, uint64_t gpa, uint64_t size, unsigne
 static uint64_t small_size(const struct plan *plan, uint64_t mem)
 {
 	uint64_t low = (plan->program_low + PLAN_GRANULE - 1) / PLAN_GRANULE * PLAN_GRANULE;
-	uint64_t least = PLAN_SMALL_MIN + (low < GIB(1) - PLAN_SMALL_MIN ? low : GIB(1) - PLAN_SMALL_MIN);
+	uint64_t least = PLAN_SMALL_MIN(plan->nvcpus) + low;
 	uint64_t rest = mem % GIB(1);
 
+	if (least > GIB(1))
+		least = GIB(1);
 	return rest < least ? least : rest;
 }
 

@@ -8,7 +8,7 @@ guest() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" run --cores "$CORES" --mem 256M "$@"
 }
 
-# expect NAME STATUS TEXT: what $? and $out must be; the caller ran it just before.
+# expect NAME GOT STATUS SEEN TEXT: what $? and the output are and must be.
 expect() {
 	local name=$1 got=$2 status=$3 seen=$4 text=$5
 	if [ "$got" != "$status" ]; then
@@ -86,11 +86,11 @@ by_name() {
 }
 
 too_long() {
-	"$LWVMM" run --cores "$CORES" --mem 256M --timeout 0.5 -- "$tool" sleep > /dev/null
+	guest --timeout 0.5 -- "$tool" sleep > /dev/null
 }
 
 too_long_spinning() {
-	"$LWVMM" run --cores "$CORES" --mem 256M --timeout 0.5 -- "$tool" spin > /dev/null
+	guest --timeout 0.5 -- "$tool" spin > /dev/null
 }
 
 with_stats() {
@@ -99,6 +99,20 @@ with_stats() {
 
 stats_tell() {
 	grep -q 'write\|exit' "$OUT/command.err" && [ -s "$OUT/stats.json" ] && echo told
+}
+
+# end_of PID: waits for our child, with its status; kills it when it does not end.
+end_of() {
+	local pid=$1
+	(
+		seconds=0
+		while kill -0 "$pid" && [ $seconds -lt "$CASE_SECONDS" ]; do
+			sleep 1
+			seconds=$((seconds + 1))
+		done
+		kill -s KILL "$pid"
+	) > /dev/null 2>&1 &
+	wait "$pid"
 }
 
 # Signals to `lwvmm run` reach the program, which has handlers, and go by their names.
@@ -121,7 +135,7 @@ pass_signals() {
 		kill -s $sig $pid
 		wait_for_line "$OUT/signals.out" "SIG$sig" || break
 	done
-	wait $pid
+	end_of $pid
 }
 
 # pid the program sees, and the shell sees
@@ -132,7 +146,7 @@ same_pid() {
 	pid=$!
 	wait_for_line "$OUT/pid.out" ready
 	kill -s TERM $pid
-	wait $pid
+	end_of $pid
 	status=$?
 	[ "$(cat "$OUT/pid.out")" = "ready $pid" ] && echo same
 	return $status
@@ -152,7 +166,7 @@ stop_and_continue() {
 	kill -s CONT $pid
 	wait_for_line "$OUT/stop.out" SIGUSR1 && echo continued
 	kill -s TERM $pid
-	wait $pid
+	end_of $pid
 }
 
 # The cores of a running guest are its own; another core is free for a second guest.
@@ -166,7 +180,7 @@ two_guests() {
 	"$LWVMM" run --cores 1 --mem 256M -- "$tool" exit 9
 	echo "beside it: $?"
 	kill -s TERM $pid
-	wait $pid
+	end_of $pid
 }
 
 own_commands() {

@@ -8,7 +8,7 @@ export LWVMM_TEST_TAG="lwvmm-test-$$"
 # Pids of our guests and proxies.
 tagged_processes() {
 	local pid
-	for pid in $(pidof lwvmm); do
+	for pid in $(pidof "$(basename "$LWVMM")"); do
 		tr '\0' '\n' < "/proc/$pid/environ" 2> /dev/null |
 			grep -qx "LWVMM_TEST_TAG=$LWVMM_TEST_TAG" && echo "$pid"
 	done
@@ -39,4 +39,21 @@ host_state_changes() {
 		sleep 0.1
 	done
 	grep '^[<>]' "$OUT/state.diff" | tr '\n' ' '
+}
+
+# Ends what a guest has left running, so that the next one is not in its way; prints what it was.
+leftovers_end() {
+	local tries=0 pids
+	while pids=$(tagged_processes) && [ -n "$pids" ]; do
+		tries=$((tries + 1))
+		if [ $tries -ge 20 ]; then
+			# shellcheck disable=SC2086
+			kill -s KILL $pids
+			sleep 0.2
+			"$LWVMM" check --repair > /dev/null 2>&1
+			echo "processes were left behind:" $pids
+			return
+		fi
+		sleep 0.1
+	done
 }

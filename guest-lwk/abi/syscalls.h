@@ -63,6 +63,7 @@ enum {
 	ABI_TEMPMASK_PAIR, /* address and size of such a mask, in memory (pselect6) */
 	ABI_HANDLE_IN,     /* struct file_handle */
 	ABI_HANDLE,
+	ABI_TIMEOUT, /* timeout(struct): in, and out where it can be written */
 	ABI_CONTROL, /* by the call's command: ioctl, fcntl, semctl, msgctl */
 };
 
@@ -98,6 +99,7 @@ enum {
 #define ABI_ARG_mmsg_out(a)   ABI_ARG(ABI_MMSG_OUT, a)
 #define ABI_ARG_tempmask(a)   ABI_ARG(ABI_TEMPMASK, a)
 #define ABI_ARG_tempmask_pair ABI_TEMPMASK_PAIR
+#define ABI_ARG_timeout(s)    ABI_ARG(ABI_TIMEOUT, ABI_SIZE_##s)
 #define ABI_ARG_handle_in     ABI_HANDLE_IN
 #define ABI_ARG_handle        ABI_HANDLE
 #define ABI_ARG_control       ABI_CONTROL

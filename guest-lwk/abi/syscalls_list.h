@@ -28,7 +28,7 @@
 	X(20, writev, FORWARD, RESTART, fd, iov_in(3), len) \
 	X(21, access, FORWARD, PROMPT, path, int) \
 	X(22, pipe, FORWARD, PROMPT, out(fdpair)) \
-	X(23, select, FORWARD, NOHAND, len, fdset(1), fdset(1), fdset(1), inout(timeval)) \
+	X(23, select, FORWARD, NOHAND, len, fdset(1), fdset(1), fdset(1), timeout(timeval)) \
 	X(24, sched_yield, LOCAL, sched_yield, none) \
 	X(25, mremap, LOCAL, mremap, ptr, len, len, int, ptr) \
 	X(26, msync, LOCAL, msync, ptr, len, int) \
@@ -277,8 +277,8 @@
 	X(268, fchmodat, FORWARD, PROMPT, fd, path, int) \
 	X(269, faccessat, FORWARD, PROMPT, fd, path, int) \
 	X(270, pselect6, FORWARD, NOHAND, len, fdset(1), fdset(1), fdset(1), \
-		inout(timespec), tempmask_pair) \
-	X(271, ppoll, FORWARD, NOHAND, inout_n(pollfd, 2), len, inout(timespec), \
+		timeout(timespec), tempmask_pair) \
+	X(271, ppoll, FORWARD, NOHAND, inout_n(pollfd, 2), len, timeout(timespec), \
 		tempmask(5), len) \
 	X(272, unshare, REFUSED, EPERM, "it would change the proxy") \
 	X(273, set_robust_list, LOCAL, set_robust_list, ptr, len) \

@@ -2,17 +2,17 @@
 # shellcheck shell=dash
 # Bad input on the command line: each gets its status and one line on standard error that says why.
 
-# Where the guest's cores leave none for the helpers, a note says so: not here.
 ONE_CORE=${CORES%%[-,]*}
 
-# refused NAME "STATUS..." COMMAND...: ends with one of the statuses, says so in one line of "lwvmm: ", and
-# nothing on standard output.
+# refused NAME "STATUS..." COMMAND...: ends with one of the statuses, says why in one line of "lwvmm: " (notes
+# apart), and nothing on standard output.
 refused() {
 	local name=$1 statuses=$2 status lines
 	shift 2
 	wanted "$name" || return 0
-	timeout -k 5 "$CASE_SECONDS" "$@" > "$OUT/refused.out" 2> "$OUT/refused.err" < /dev/null
+	timeout -k 5 "$CASE_SECONDS" "$@" > "$OUT/refused.out" 2> "$OUT/refused.all" < /dev/null
 	status=$?
+	grep -v '^lwvmm: note: ' "$OUT/refused.all" > "$OUT/refused.err"
 	lines=$(wc -l < "$OUT/refused.err")
 	if ! echo " $statuses " | grep -q " $status "; then
 		ring_not_ok "$name" "status $status, not one of $statuses: $(head -n 1 "$OUT/refused.err")"

@@ -16,11 +16,13 @@ vmm_of() {
 # kill_at NAME SIGNAL STATUS MS DEED: to the process that the shell sees.
 kill_at() {
 	local name=$1 sig=$2 wanted_status=$3 ms=$4 deed=$5 pid status changes
-	"$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" "$deed" > /dev/null 2> "$OUT/kill.err" &
+	# A shell's background starts with SIGINT ignored.
+	env --default-signal=INT "$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" "$deed" \
+		> /dev/null 2> "$OUT/kill.err" &
 	pid=$!
 	sleep "$(printf '0.%03d' "$ms")"
 	kill -s "$sig" $pid
-	wait $pid 2> /dev/null
+	end_of $pid 2> /dev/null
 	status=$?
 	[ "$sig" != KILL ] || "$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	changes=$(host_state_changes)
@@ -46,7 +48,7 @@ kill_series() {
 
 # The VMM dies under a running program: lwvmm fails, the program's memory is gone with it.
 kill_vmm() {
-	local sig=$1 deed=$2 pid status changes tries=0
+	local sig=$1 deed=$2 pid status changes
 	wanted "kill-vmm-$sig-$deed" || return 0
 	rm -f "$OUT/vmm.out"
 	"$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" "$deed" > "$OUT/vmm.out" 2> "$OUT/kill.err" &
@@ -54,12 +56,7 @@ kill_vmm() {
 	wait_for_line "$OUT/vmm.out" ready
 	# shellcheck disable=SC2046
 	kill -s "$sig" $(vmm_of $pid)
-	while kill -0 $pid 2> /dev/null && [ $tries -lt 100 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-	kill -s KILL $pid 2> /dev/null
-	wait $pid 2> /dev/null
+	end_of $pid 2> /dev/null
 	status=$?
 	"$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	changes=$(host_state_changes)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * make_elfs GOOD DIR: the corpus of bad guests, made from one good static program. Each file is GOOD with
- * one thing wrong; its name says what. A line "NAME STATUS..." each goes to standard output: the exit statuses
- * that `lwvmm run` may give.
+ * make_elfs GOOD DIR: the corpus of bad guests, made from one good static program. Each file is
+ * GOOD with one thing wrong; its name says what. A line "NAME STATUS..." each goes to standard
+ * output: the exit statuses that `lwvmm run` may give.
  */
 #include <elf.h>
 #include <errno.h>
@@ -143,8 +143,11 @@ static void make_many_segments(void)
 	if (!many)
 		die("memory");
 	for (uint64_t i = 0; i < MANY; i++)
-		many[i] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_memsz = 4096,
-			.p_vaddr = 0x10000000 + i * 8192, .p_align = 4096};
+		many[i] = (Elf64_Phdr){.p_type = PT_LOAD,
+			.p_flags = PF_R,
+			.p_memsz = 4096,
+			.p_vaddr = 0x10000000 + i * 8192,
+			.p_align = 4096};
 	memcpy(file + size, many, bytes);
 	write_file("segments-1000", file, size + bytes, 0755);
 	printf("segments-1000 126 139\n");
@@ -164,7 +167,9 @@ static void make_interpreters(void)
 	}
 	if (!note)
 		die("GOOD has no note");
-	*note = (Elf64_Phdr){.p_type = PT_INTERP, .p_offset = note->p_offset, .p_filesz = sizeof(absent),
+	*note = (Elf64_Phdr){.p_type = PT_INTERP,
+		.p_offset = note->p_offset,
+		.p_filesz = sizeof(absent),
 		.p_memsz = sizeof(absent)};
 	memcpy(bad + note->p_offset, absent, sizeof(absent));
 	emit("interpreter-absent", "126 127");
@@ -183,8 +188,8 @@ static void make_truncated(void)
 	size_t cut[12] = {0, 1, 4, 16, 63, 64, 65, 120, 400};
 
 	for (int i = 0; i < ehdr->e_phnum; i++) {
-		if (phdr[i].p_type == PT_LOAD && phdr[i].p_offset + phdr[i].p_filesz >
-			last->p_offset + last->p_filesz)
+		if (phdr[i].p_type == PT_LOAD &&
+			phdr[i].p_offset + phdr[i].p_filesz > last->p_offset + last->p_filesz)
 			last = &phdr[i];
 	}
 	cut[9] = 4096;

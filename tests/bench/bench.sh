@@ -169,7 +169,8 @@ part_costs() {
 	say "Costs of calls (median of 5 runs; write-1 and write-1M: bytes to /dev/null; futex-wake: nobody" \
 		"waits; clock_gettime: by the vDSO)"
 	printf '%-28s %12s %12s %9s\n' '' "guest ns" "native ns" "times"
-	rm -f "$out"/costs.{guest,native}
+	: > "$out/costs.guest"
+	: > "$out/costs.native"
 	for round in 1 2 3 4 5; do
 		native 2M "$out/costs" && cat "$out/native.out" >> "$out/costs.native"
 		guest 256M "$out/costs" || { sorry "round $round: $(guest_trouble $?)"; break; }
@@ -191,7 +192,7 @@ start_row() {
 	local file=$out/start.$2 main end
 	main=$(cut -d' ' -f1 "$file" | median)
 	end=$(cut -d' ' -f2 "$file" | median)
-	printf '%-28s %5s %12s %12s\n' "$1" "$(wc -l < "$file")" "$main" "$end"
+	printf '%-28s %5s %12s %12s\n' "$1" "$(wc -l < "$file")" "${main:-not measured}" "${end:-}"
 }
 
 part_start() {

@@ -91,8 +91,10 @@ int main(void)
 		const char *name;
 		void (*deed)(void);
 	} deeds[] = {
-		{"getpid", do_getpid}, {"futex-wake", do_futex_wake},
-		{"clock_gettime", do_clock_gettime}, {"write-1", do_write_byte},
+		{"getpid", do_getpid},
+		{"futex-wake", do_futex_wake},
+		{"clock_gettime", do_clock_gettime},
+		{"write-1", do_write_byte},
 		{"write-1M", do_write_megabyte},
 	};
 

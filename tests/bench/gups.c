@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gups [MIB [UPDATES_PER_WORD]]: random updates of one table, after the rules of HPC Challenge's
- * RandomAccess (shared memory): a table of 2^n words, table[i] = i; 4 * 2^n updates
- * table[r & mask] ^= r, with r of the published sequence (shift left, and 7 where the top bit was set);
- * doing them again undoes them, and at most 1 % of the words may be wrong then (races between threads).
- * Default: a table of 1 GiB and one update a word. This is lwvmm's own writing.
+ * gups [MIB [UPDATES_PER_WORD]]: random updates of one table, after the rules of HPC
+ * Challenge's RandomAccess (shared memory): a table of 2^n words, table[i] = i; 4 * 2^n updates
+ * table[r & mask] ^= r, with r of the published sequence (shift left, and 7 where the top bit
+ * was set); doing them again undoes them, and at most 1 % of the words may be wrong then (races
+ * between threads). Default: a table of 1 GiB and one update a word. This is lwvmm's own
+ * writing.
  */
 #include <omp.h>
 #include <stdint.h>
@@ -20,7 +21,8 @@ static uint64_t step(uint64_t r)
 	return r << 1 ^ ((int64_t)r < 0 ? POLYNOMIAL : 0);
 }
 
-/* The n-th word of the sequence: squaring in GF(2)[x] modulo the polynomial, from the top bit of n. */
+/* The n-th word of the sequence: squaring in GF(2)[x] modulo the polynomial, from the top bit
+ * of n. */
 static uint64_t start_at(uint64_t n)
 {
 	uint64_t power[64], r = 2, t = 1;
@@ -79,15 +81,18 @@ int main(int argc, char **argv)
 	uint64_t *table;
 	double start, time;
 
-	if (words == 0 || (words & (words - 1)) || !(table = aligned_alloc(1 << 21, words * 8))) {
-		fprintf(stderr, "gups: the size is a power of two of MiB that fits in memory\n");
+	if (words == 0 || (words & (words - 1)) ||
+		!(table = aligned_alloc(1 << 21, words * 8))) {
+		fprintf(stderr,
+			"gups: the size is a power of two of MiB that fits in memory\n");
 		return 2;
 	}
 #pragma omp parallel for
 	for (uint64_t i = 0; i < words; i++)
 		table[i] = i;
-	printf("Table of %llu MiB, %llu updates, %d threads\n", (unsigned long long)(words >> 17),
-		(unsigned long long)updates, omp_get_max_threads());
+	printf("Table of %llu MiB, %llu updates, %d threads\n",
+		(unsigned long long)(words >> 17), (unsigned long long)updates,
+		omp_get_max_threads());
 	start = seconds();
 	update(table, words, updates);
 	time = seconds() - start;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the clocks at the start of main, in ns: "monotonic N realtime N". For the time of a start. */
+/* Prints the clocks at the start of main, in ns: "monotonic N realtime N". For the time of a
+ * start. */
 #include <stdio.h>
 #include <time.h>
 

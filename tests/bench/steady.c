@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * steady [SECONDS]: a compute loop on every core, between two marks. A mark is a prctl that natively is an
- * error and changes nothing; lwvmm notes its counters then. All threads compute before the first mark and
- * still do at the second; their memory has been touched.
+ * steady [SECONDS]: a compute loop on every core, between two marks. A mark is a prctl that
+ * natively is an error and changes nothing; lwvmm notes its counters then. All threads compute
+ * before the first mark and still do at the second; their memory has been touched.
  */
 #include <omp.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <x86intrin.h>
 
-#define MARK 0x4c57564d /* "LWVM" */
+#define MARK  0x4c57564d /* "LWVM" */
 #define WORDS (1 << 20)
 
 static int computing; /* threads that are in their loops */
@@ -61,7 +61,8 @@ static uint64_t ticks_per_second(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t ticks = (uint64_t)((argc > 1 ? atof(argv[1]) : 1.0) * (double)ticks_per_second());
+	uint64_t ticks =
+		(uint64_t)((argc > 1 ? atof(argv[1]) : 1.0) * (double)ticks_per_second());
 	uint64_t total = 0;
 
 #pragma omp parallel reduction(+ : total)

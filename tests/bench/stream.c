@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sustainable memory bandwidth by the rules of the STREAM benchmark (J. McCalpin,
- * www.cs.virginia.edu/stream): its four kernels, sizes, counting of bytes, choice of the best time,
- * validation and form of output. This is lwvmm's own writing to the published rules, not the published
- * source, so by the same rules its results are those of a variant of STREAM.
+ * www.cs.virginia.edu/stream): its four kernels, sizes, counting of bytes, choice of the best
+ * time, validation and form of output. This is lwvmm's own writing to the published rules, not
+ * the published source, so by the same rules its results are those of a variant of STREAM.
  *
- * -DSTREAM_ARRAY_SIZE=N elements (each array at least four times the last-level caches), -DNTIMES=N
- * (at least 2; the first is not counted).
+ * -DSTREAM_ARRAY_SIZE=N elements (each array at least four times the last-level caches),
+ * -DNTIMES=N (at least 2; the first is not counted).
  */
 #include <float.h>
 #include <math.h>
@@ -138,8 +138,8 @@ static void print_results(double times[KERNELS][NTIMES])
 			most = times[k][i] > most ? times[k][i] : most;
 		}
 		printf("%-12s%12.1f  %11.6f  %11.6f  %11.6f\n", kernel_name[k],
-			1e-6 * kernel_arrays[k] * (double)sizeof(a) / least, sum / (NTIMES - 1), least,
-			most);
+			1e-6 * kernel_arrays[k] * (double)sizeof(a) / least, sum / (NTIMES - 1),
+			least, most);
 	}
 	printf(RULE);
 }
@@ -171,13 +171,15 @@ static int validate(void)
 	error[2] = average_error(c, ec);
 	for (int i = 0; i < 3; i++) {
 		if (!(error[i] <= epsilon)) {
-			printf("Failed Validation on array %c[], AvgRelAbsErr > epsilon (%e): %e\n",
+			printf("Failed Validation on array %c[], AvgRelAbsErr > epsilon (%e): "
+			       "%e\n",
 				'a' + i, epsilon, error[i]);
 			bad = 1;
 		}
 	}
 	if (!bad)
-		printf("Solution Validates: avg error less than %e on all three arrays\n", epsilon);
+		printf("Solution Validates: avg error less than %e on all three arrays\n",
+			epsilon);
 	printf(RULE);
 	return bad;
 }

@@ -111,11 +111,11 @@ boot() {
 	machine_args "$kernel" "$out/job.cpio" lab.modules=kvm
 	# Open at both ends, or QEMU would wait for a writer.
 	"${machine[@]}" -monitor stdio -serial "file:$out/console.log" -serial "file:$out/results.log" \
-		<> "$out/monitor.in" > "$out/monitor.log" 2> "$out/qemu.log" &
+		<> "$out/monitor.in" > "$out/monitor.log" 2> "$out/qemu.log" 8>&- &
 	qemu=$!
 	trap 'kill -9 $qemu 2> /dev/null; exit 130' INT TERM
-	watch_machine $qemu &
-	tail -n +1 -f --pid=$qemu -s 0.2 "$out/results.log" | tr -d '\r' &
+	watch_machine $qemu 8>&- &
+	tail -n +1 -f --pid=$qemu -s 0.2 "$out/results.log" 8>&- | tr -d '\r' 8>&- &
 	wait $qemu 2> /dev/null
 	status=$?
 	wait
@@ -173,8 +173,17 @@ count_results() {
 	[ $lost = 0 ] || tail -n 40 "$out/console.log" | tr -d '\r' | sed 's/^/#   /'
 }
 
+# One lab at a time: they share out/lab, and two would be too slow to be told from hanging ones. Held by
+# this shell alone: a child that outlives it must not keep the next lab waiting.
+take_turn() {
+	mkdir -p "$out"
+	exec 8> "$out/lock"
+	flock -n 8 || { echo "# lab: another lab is running: waiting for its end"; flock 8; }
+}
+
 case ${1:-} in
 --shell)
+	take_turn
 	prepare_base
 	select_cases '*'
 	build_programs
@@ -186,6 +195,7 @@ esac
 
 [ -x "$lwvmm" ] || die "$lwvmm is not there: run 'make build'"
 [ $# -gt 0 ] || set -- '*'
+take_turn
 prepare_base
 select_cases "$@"
 build_programs

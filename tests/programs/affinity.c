@@ -129,8 +129,11 @@ static void test_errors(void)
 int main(void)
 {
 	static const struct check_case cases[] = {
-		{"count", test_count}, {"move", test_move}, {"push", test_push},
-		{"create", test_create}, {"errors", test_errors},
+		{"count", test_count},
+		{"move", test_move},
+		{"push", test_push},
+		{"create", test_create},
+		{"errors", test_errors},
 	};
 	static char *const none[] = {NULL};
 

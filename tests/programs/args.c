@@ -13,7 +13,9 @@ int main(int argc, char **argv)
 			bytes++;
 		}
 	}
-	printf("%d arguments, %zu bytes, sum %016llx\n", argc - 1, bytes, (unsigned long long)sum);
-	printf("TEST_LONG has %zu bytes\n", getenv("TEST_LONG") ? strlen(getenv("TEST_LONG")) : 0);
+	printf("%d arguments, %zu bytes, sum %016llx\n", argc - 1, bytes,
+		(unsigned long long)sum);
+	printf("TEST_LONG has %zu bytes\n",
+		getenv("TEST_LONG") ? strlen(getenv("TEST_LONG")) : 0);
 	return 0;
 }

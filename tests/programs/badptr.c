@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bad pointers to every call that takes one. For each call a line of good arguments; each pointer in turn
- * is replaced by addresses that must not work. Prints what came of it: a native run says what is right.
+ * Bad pointers to every call that takes one. For each call a line of good arguments; each
+ * pointer in turn is replaced by addresses that must not work. Prints what came of it: a native
+ * run says what is right.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -19,7 +20,10 @@
 #include "check.h"
 
 #define PAGE 4096L
-#define CALL(name, args) {#name, SYS_##name, args}
+#define CALL(name, args)                                                                       \
+	{                                                                                      \
+#name, SYS_##name, args                                                        \
+	}
 
 static const struct bad_call {
 	const char *name;
@@ -28,12 +32,23 @@ static const struct bad_call {
 } bad_calls[] = {BAD_CALLS};
 
 /* Good arguments by letter; digits are numbers. Upper case: a pointer, tested. */
-static long fd_file, fd_zero, fd_null, fd_dir, fd_sock, fd_udp, fd_pair[2],
-	fd_listen, fd_epoll, fd_event, fd_timer, fd_other;
+static long fd_file, fd_zero, fd_null, fd_dir, fd_sock, fd_udp, fd_pair[2], fd_listen, fd_epoll,
+	fd_event, fd_timer, fd_other;
 static struct sockaddr_in udp_name, listen_name;
 static char *scratch, *read_only, *unmapped, *none;
 
-enum bad { NULL_PTR, LOW, NO_ACCESS, UNMAPPED, READ_ONLY, CROSSING, KERNEL, IMAGE, STRANGE, NBAD };
+enum bad {
+	NULL_PTR,
+	LOW,
+	NO_ACCESS,
+	UNMAPPED,
+	READ_ONLY,
+	CROSSING,
+	KERNEL,
+	IMAGE,
+	STRANGE,
+	NBAD
+};
 static const char *const bad_name[NBAD] = {"null", "low", "no access", "unmapped", "read-only",
 	"crossing", "kernel", "image", "strange"};
 
@@ -63,14 +78,16 @@ static long bad_value(enum bad bad)
 
 static void make_memory(void)
 {
-	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(
+		NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(p != MAP_FAILED);
 	scratch = p;
 	none = p + PAGE;
 	read_only = p + 2 * PAGE;
 	unmapped = p + 3 * PAGE;
-	CHECK(mprotect(none, PAGE, PROT_NONE) == 0 && mprotect(read_only, PAGE, PROT_READ) == 0);
+	CHECK(mprotect(none, PAGE, PROT_NONE) == 0 &&
+		mprotect(read_only, PAGE, PROT_READ) == 0);
 	CHECK(munmap(unmapped, PAGE) == 0);
 }
 
@@ -179,20 +196,34 @@ static long good_pointer(char kind)
 static long good_value(const char *word)
 {
 	switch (*word) {
-	case 'f': return fd_file;
-	case 'z': return fd_zero;
-	case 'n': return fd_null;
-	case 'd': return fd_dir;
-	case 's': return fd_sock;
-	case 'l': return fd_listen;
-	case 'e': return fd_epoll;
-	case 'v': return fd_event;
-	case 't': return fd_timer;
-	case 'u': return fd_udp;
-	case 'c': return fd_pair[0];
-	case 'g': return fd_other;
-	case 'p': return getpid();
-	default: break;
+	case 'f':
+		return fd_file;
+	case 'z':
+		return fd_zero;
+	case 'n':
+		return fd_null;
+	case 'd':
+		return fd_dir;
+	case 's':
+		return fd_sock;
+	case 'l':
+		return fd_listen;
+	case 'e':
+		return fd_epoll;
+	case 'v':
+		return fd_event;
+	case 't':
+		return fd_timer;
+	case 'u':
+		return fd_udp;
+	case 'c':
+		return fd_pair[0];
+	case 'g':
+		return fd_other;
+	case 'p':
+		return getpid();
+	default:
+		break;
 	}
 	return *word >= 'A' && *word <= 'Z' ? good_pointer(*word) : strtol(word, NULL, 0);
 }
@@ -219,7 +250,8 @@ static void call_with(const struct bad_call *call, int position, enum bad bad)
 	long arg[6], result;
 
 	prime(call);
-	if (position >= parse(call->args, kind, arg) || kind[position] < 'A' || kind[position] > 'Z')
+	if (position >= parse(call->args, kind, arg) || kind[position] < 'A' ||
+		kind[position] > 'Z')
 		return;
 	if (kind[position] == 'N' && bad == NULL_PTR)
 		return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A memory-bound loop beside a thread that only sleeps: both must get on. Argument: MiB of the table. */
+/* A memory-bound loop beside a thread that only sleeps: both must get on. Argument: MiB of the
+ * table. */
 #include <pthread.h>
 
 #include "check.h"

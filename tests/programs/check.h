@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the test programs share. A program is a list of cases; it prints "ok NAME" for each and ends
- * with 0, or prints "FAIL ..." and ends with 1 at the first thing that is wrong. Output is the same in
- * every run: no times, addresses or process numbers, so that a native run and one in a guest compare.
+ * What the test programs share. A program is a list of cases; it prints "ok NAME" for each and
+ * ends with 0, or prints "FAIL ..." and ends with 1 at the first thing that is wrong. Output is
+ * the same in every run: no times, addresses or process numbers, so that a native run and one
+ * in a guest compare.
  */
 #ifndef TESTS_PROGRAMS_CHECK_H
 #define TESTS_PROGRAMS_CHECK_H

@@ -48,8 +48,8 @@ static uint64_t call_ns(clockid_t clock)
 /* The vDSO against the system call, closely, over a while. */
 static void test_against_call(void)
 {
-	static const clockid_t clocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_TAI,
-		CLOCK_MONOTONIC_RAW};
+	static const clockid_t clocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIME,
+		CLOCK_TAI, CLOCK_MONOTONIC_RAW};
 
 	for (int i = 0; i < 50; i++) {
 		for (size_t c = 0; c < ARRAY_LEN(clocks); c++) {
@@ -76,7 +76,8 @@ static void test_coarse(void)
 	CHECK(tv.tv_sec - fine.tv_sec <= 1 && tv.tv_usec >= 0 && tv.tv_usec < 1000000);
 	CHECK(t - fine.tv_sec <= 1 && t + 1 >= fine.tv_sec);
 	CHECK(t > 1600000000);
-	CHECK(clock_getres(CLOCK_MONOTONIC, &fine) == 0 && fine.tv_sec == 0 && fine.tv_nsec == 1);
+	CHECK(clock_getres(CLOCK_MONOTONIC, &fine) == 0 && fine.tv_sec == 0 &&
+		fine.tv_nsec == 1);
 	CHECK_ERRNO(clock_gettime(77, &fine), EINVAL);
 }
 
@@ -122,15 +123,19 @@ static void test_cpu_time(void)
 	CHECK(slept < 100 * MS);
 	CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
 	CHECK(usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec +
-			usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec >= 80000);
+			usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec >=
+		80000);
 	CHECK(times(&tms) != (clock_t)-1 && tms.tms_utime + tms.tms_stime >= 8);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"monotonic", test_monotonic}, {"against_call", test_against_call},
-		{"coarse", test_coarse}, {"sleep", test_sleep}, {"cpu_time", test_cpu_time},
+		{"monotonic", test_monotonic},
+		{"against_call", test_against_call},
+		{"coarse", test_coarse},
+		{"sleep", test_sleep},
+		{"cpu_time", test_cpu_time},
 	};
 
 	(void)argc;

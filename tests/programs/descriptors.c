@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptor numbers are the program's own: the first open gives 3, and nothing else is there. */
+/* Descriptor numbers are the program's own: the first open gives 3, and nothing else is there.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -86,8 +87,12 @@ static void test_many(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"inherited", test_inherited}, {"first", test_first}, {"dup", test_dup},
-		{"close_range", test_close_range}, {"standard", test_standard}, {"many", test_many},
+		{"inherited", test_inherited},
+		{"first", test_first},
+		{"dup", test_dup},
+		{"close_range", test_close_range},
+		{"standard", test_standard},
+		{"many", test_many},
 	};
 
 	(void)argc;

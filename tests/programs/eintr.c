@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals against blocked calls: which are restarted, which end with EINTR, and what is left of the time. */
+/* Signals against blocked calls: which are restarted, which end with EINTR, and what is left of
+ * the time. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
@@ -188,9 +189,13 @@ static void test_others(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"read", test_read}, {"restart", test_restart},
-		{"never_restarted", test_never_restarted}, {"socket", test_socket},
-		{"semaphore", test_semaphore}, {"write", test_write}, {"others", test_others},
+		{"read", test_read},
+		{"restart", test_restart},
+		{"never_restarted", test_never_restarted},
+		{"socket", test_socket},
+		{"semaphore", test_semaphore},
+		{"write", test_write},
+		{"others", test_others},
 	};
 
 	(void)argc;

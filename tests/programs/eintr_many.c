@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * eintr_many N: N interruptions of blocking calls, none lost. First ppoll, where the mask opens with the
- * call: every signal is one EINTR. Then read, where a signal may fall just before the call (its handler
- * runs, the call blocks): the sender repeats it then, and a byte that was written is always read.
+ * eintr_many N: N interruptions of blocking calls, none lost. First ppoll, where the mask opens
+ * with the call: every signal is one EINTR. Then read, where a signal may fall just before the
+ * call (its handler runs, the call blocks): the sender repeats it then, and a byte that was
+ * written is always read.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -13,8 +14,8 @@
 
 static int ends[2];
 static long wanted;
-static volatile int handled;   /* handlers run, counted modulo 2^31 */
-static volatile int ended;     /* calls that came back with EINTR */
+static volatile int handled; /* handlers run, counted modulo 2^31 */
+static volatile int ended;   /* calls that came back with EINTR */
 static pthread_t main_thread;
 
 static void on_signal(int sig)

@@ -22,8 +22,9 @@ int main(void)
 		for (n = 0; n < MOST && (chunk[n] = malloc(CHUNK)) != NULL; n++)
 			memset(chunk[n], n, CHUNK);
 		CHECK(n > 3 && errno == ENOMEM);
-		CHECK_ERRNO(mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				    -1, 0), ENOMEM);
+		CHECK_ERRNO(mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			ENOMEM);
 		for (int i = 0; i < n; i++)
 			CHECK(chunk[i][0] == (char)i && chunk[i][CHUNK - 1] == (char)i);
 		while (n > 0)

@@ -38,7 +38,8 @@ static void test_pipe(void)
 	CHECK_ZERO(pthread_join(thread, NULL));
 	CHECK(write(ends[1], "abc", 3) == 3 && ioctl(ends[0], FIONREAD, &waiting) == 0);
 	CHECK(waiting == 3 && close(ends[1]) == 0);
-	CHECK(read(ends[0], text, 16) == 3 && read(ends[0], text, 16) == 0 && close(ends[0]) == 0);
+	CHECK(read(ends[0], text, 16) == 3 && read(ends[0], text, 16) == 0 &&
+		close(ends[0]) == 0);
 	CHECK(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
 	CHECK_ERRNO(read(ends[0], text, 1), EAGAIN);
 	CHECK(fcntl(ends[0], F_SETFL, 0) == 0 && fcntl(ends[1], F_SETFL, 0) == 0);
@@ -122,7 +123,8 @@ static void test_epoll(void)
 	writes_later(&ends[1], &thread);
 	CHECK(epoll_wait(epoll, got, 4, -1) == 1 && got[0].data.u64 == 0x123456789abc);
 	CHECK_ZERO(pthread_join(thread, NULL));
-	CHECK(read(ends[0], text, 8) == 8 && epoll_ctl(epoll, EPOLL_CTL_DEL, ends[0], NULL) == 0);
+	CHECK(read(ends[0], text, 8) == 8 &&
+		epoll_ctl(epoll, EPOLL_CTL_DEL, ends[0], NULL) == 0);
 	CHECK(close(epoll) == 0);
 }
 
@@ -200,9 +202,14 @@ static void test_ping_pong(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"pipe", test_pipe}, {"stream", test_stream}, {"poll", test_poll},
-		{"select", test_select}, {"epoll", test_epoll}, {"eventfd", test_eventfd},
-		{"timerfd", test_timerfd}, {"ping_pong", test_ping_pong},
+		{"pipe", test_pipe},
+		{"stream", test_stream},
+		{"poll", test_poll},
+		{"select", test_select},
+		{"epoll", test_epoll},
+		{"eventfd", test_eventfd},
+		{"timerfd", test_timerfd},
+		{"ping_pong", test_ping_pong},
 	};
 
 	(void)argc;

@@ -11,8 +11,8 @@
 
 static volatile int word, other, woken, waiting;
 
-static long futex(volatile int *at, int op, unsigned val, const void *timeout, volatile int *at2,
-	unsigned val3)
+static long futex(volatile int *at, int op, unsigned val, const void *timeout,
+	volatile int *at2, unsigned val3)
 {
 	return syscall(SYS_futex, at, op, val, timeout, at2, val3);
 }
@@ -59,7 +59,8 @@ static void test_basics(void)
 	CHECK_ERRNO(futex(&word, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0), EAGAIN);
 	CHECK(futex(&word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
 	CHECK(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 0);
-	CHECK_ERRNO(futex((volatile int *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
+	CHECK_ERRNO(futex((volatile int *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0),
+		EINVAL);
 	CHECK_ERRNO(futex(NULL, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
 	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET, 1, NULL, NULL, 0), EINVAL);
 	CHECK_ERRNO(futex(&word, 99, 0, NULL, NULL, 0), ENOSYS);
@@ -85,8 +86,9 @@ static void test_timeouts(void)
 	CHECK(check_now_ns() - start >= 29000000);
 	CHECK(clock_gettime(CLOCK_REALTIME, &time) == 0);
 	time.tv_sec -= 1;
-	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &time, NULL,
-			    ~0u), ETIMEDOUT);
+	CHECK_ERRNO(futex(&word, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &time,
+			    NULL, ~0u),
+		ETIMEDOUT);
 }
 
 static void test_wake(void)
@@ -109,7 +111,8 @@ static void test_bitset(void)
 
 	word = 0;
 	start_waiters(w, 4, FUTEX_WAIT_BITSET_PRIVATE);
-	CHECK(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 1u << 2 | 1u << 9) == 1);
+	CHECK(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 1u << 2 | 1u << 9) ==
+		1);
 	CHECK_ZERO(pthread_join(w[2].thread, NULL));
 	CHECK(woken == 1);
 	CHECK(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 1u << 3 | 1) == 2);
@@ -232,9 +235,15 @@ static void test_robust(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"basics", test_basics}, {"timeouts", test_timeouts}, {"wake", test_wake},
-		{"bitset", test_bitset}, {"requeue", test_requeue}, {"wake_op", test_wake_op},
-		{"shared", test_shared}, {"interrupted", test_interrupted}, {"robust", test_robust},
+		{"basics", test_basics},
+		{"timeouts", test_timeouts},
+		{"wake", test_wake},
+		{"bitset", test_bitset},
+		{"requeue", test_requeue},
+		{"wake_op", test_wake_op},
+		{"shared", test_shared},
+		{"interrupted", test_interrupted},
+		{"robust", test_robust},
 	};
 
 	(void)argc;

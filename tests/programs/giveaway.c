@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A blocked read whose buffer is unmapped and given away: memory that a call in flight may still write
- * must not serve anyone else. The buffer's addresses stay reserved, so natively the read ends with
- * EFAULT; ending with the byte count is as good, as long as nobody else's memory changes.
+ * A blocked read whose buffer is unmapped and given away: memory that a call in flight may
+ * still write must not serve anyone else. The buffer's addresses stay reserved, so natively the
+ * read ends with EFAULT; ending with the byte count is as good, as long as nobody else's memory
+ * changes.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

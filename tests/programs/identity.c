@@ -61,7 +61,8 @@ static void test_limits(void)
 	struct rlimit limit, again;
 
 	CHECK(getrlimit(RLIMIT_STACK, &limit) == 0);
-	printf("stack limit %lld\n", limit.rlim_cur == RLIM_INFINITY ? -1LL : (long long)limit.rlim_cur);
+	printf("stack limit %lld\n",
+		limit.rlim_cur == RLIM_INFINITY ? -1LL : (long long)limit.rlim_cur);
 	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= 64);
 	printf("files limit %lld\n", (long long)limit.rlim_cur);
 	limit.rlim_cur = 64;
@@ -96,7 +97,8 @@ static void test_name(void)
 
 	CHECK(prctl(PR_SET_NAME, "a-name", 0, 0, 0) == 0);
 	CHECK(prctl(PR_GET_NAME, name, 0, 0, 0) == 0 && strcmp(name, "a-name") == 0);
-	CHECK_ERRNO(prctl(0x4c57564d, 1, 0, 0, 0), EINVAL); /* our mark: nothing to see natively */
+	CHECK_ERRNO(
+		prctl(0x4c57564d, 1, 0, 0, 0), EINVAL); /* our mark: nothing to see natively */
 }
 
 static void test_cwd(void)
@@ -113,8 +115,13 @@ static void test_cwd(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"ids", test_ids}, {"tids", test_tids}, {"system", test_system}, {"limits", test_limits},
-		{"random", test_random}, {"name", test_name}, {"cwd", test_cwd},
+		{"ids", test_ids},
+		{"tids", test_tids},
+		{"system", test_system},
+		{"limits", test_limits},
+		{"random", test_random},
+		{"name", test_name},
+		{"cwd", test_cwd},
 	};
 
 	(void)argc;

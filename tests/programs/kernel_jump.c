@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jumps to thousands of addresses where a kernel may have its entries: each is a SIGSEGV at that address.
- * On a software KVM a system call itself arrives as such a jump, so that one address (where a return
- * address waits in rcx, as after `syscall`) may act as one: rax asks for an unknown call then.
+ * Jumps to thousands of addresses where a kernel may have its entries: each is a SIGSEGV at
+ * that address. On a software KVM a system call itself arrives as such a jump, so that one
+ * address (where a return address waits in rcx, as after `syscall`) may act as one: rax asks
+ * for an unknown call then.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -32,15 +33,17 @@ static int jump(uintptr_t to)
 		return 0;
 	}
 	__asm__ volatile("lea 1f(%%rip), %%rcx; pushf; pop %%r11; jmp *%[to]\n1:"
-			 : "+a"(rax) : [to] "r"(to) : "rcx", "r11", "memory");
+			 : "+a"(rax)
+			 : [to] "r"(to)
+			 : "rcx", "r11", "memory");
 	CHECK(rax == -ENOSYS);
 	return 1;
 }
 
 int main(void)
 {
-	static const uintptr_t base[] = {0xffffffff80000000, 0xffffffff80200000, 0xffffffff81000000,
-		0xffff800000000000, 0xffff800000200000, 0xffff8000c0000000};
+	static const uintptr_t base[] = {0xffffffff80000000, 0xffffffff80200000,
+		0xffffffff81000000, 0xffff800000000000, 0xffff800000200000, 0xffff8000c0000000};
 	struct sigaction action = {
 		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	int calls = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenMP: reductions, schedules, tasks, nesting, locks. Argument: number of threads (default: cores). */
+/* OpenMP: reductions, schedules, tasks, nesting, locks. Argument: number of threads (default:
+ * cores). */
 #include <omp.h>
 
 #include "check.h"
@@ -122,8 +123,12 @@ static void test_nested(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"reduction", test_reduction}, {"schedules", test_schedules}, {"tasks", test_tasks},
-		{"critical", test_critical}, {"regions", test_regions}, {"nested", test_nested},
+		{"reduction", test_reduction},
+		{"schedules", test_schedules},
+		{"tasks", test_tasks},
+		{"critical", test_critical},
+		{"regions", test_regions},
+		{"nested", test_nested},
 	};
 	static char *const all[] = {NULL};
 

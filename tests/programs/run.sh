@@ -53,7 +53,7 @@ why_differs() {
 
 # program_case NAME SOURCE VARIANT OPTIONS STATUS ARGUMENTS
 program_case() {
-	local name=$1 source=$2 variant=$3 options=$4 status=${5%% *} word='' binary work why
+	local name=$1 source=$2 variant=$3 options=$4 status=${5%% *} word='' binary work why left
 	case $5 in *' '*) word=${5#* } ;; esac
 	if ! program_build "$source" "$variant"; then
 		ring_not_ok "$name" "$source does not compile as $variant"
@@ -66,7 +66,9 @@ program_case() {
 	run_in "$work.native" "$binary" "$@"
 	# shellcheck disable=SC2086
 	run_in "$work.guest" "$LWVMM" run --cores "$CORES" $options -- "$binary" "$@"
+	left=$(leftovers_end)
 	why=$(why_differs "$work.native" "$work.guest" "$status" "$word")
+	[ -n "$why" ] || why=$left
 	if [ -z "$why" ]; then
 		ring_ok "$name"
 	else

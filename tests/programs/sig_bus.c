@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ways to a SIGBUS: memory beyond a file's end, and a misaligned access under EFLAGS.AC. */
+/* The two ways to a SIGBUS: memory beyond a file's end, and a misaligned access under
+ * EFLAGS.AC. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <setjmp.h>
@@ -42,7 +43,9 @@ static void test_alignment(void)
 	if (sigsetjmp(back, 1) == 0) {
 		__asm__ volatile("pushf; orl $0x40000, (%%rsp); popf; movl 1(%0), %%eax;"
 				 "pushf; andl $~0x40000, (%%rsp); popf"
-				 : : "r"(words) : "rax", "memory", "cc");
+				 :
+				 : "r"(words)
+				 : "rax", "memory", "cc");
 		CHECK(!"a misaligned read fails");
 	}
 	__asm__ volatile("pushf; andl $~0x40000, (%%rsp); popf" : : : "memory", "cc");

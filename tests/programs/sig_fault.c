@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults that a program catches: the right signal, code, address and trap, and life after siglongjmp. */
+/* Faults that a program catches: the right signal, code, address and trap, and life after
+ * siglongjmp. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
@@ -28,11 +29,13 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 /* Prints what came of it; the address as a distance from where it is expected. */
 static void report(const char *name, const volatile void *expected)
 {
-	printf("%s: %s code %d trap %d", name, strsignal(got.si_signo), got.si_code, (int)got_trap);
+	printf("%s: %s code %d trap %d", name, strsignal(got.si_signo), got.si_code,
+		(int)got_trap);
 	if (got_trap == 14)
 		printf(" %s", got_error & 2 ? "write" : got_error & 16 ? "fetch" : "read");
 	if (expected)
-		printf(" at %+ld", (long)((char *)got.si_addr - (const volatile char *)expected));
+		printf(" at %+ld",
+			(long)((char *)got.si_addr - (const volatile char *)expected));
 	printf("\n");
 	CHECK(got.si_addr != NULL || expected == NULL);
 }
@@ -91,10 +94,14 @@ static void arithmetic_faults(void)
 	FAULT("vector division by zero", AT_RIP,
 		__asm__ volatile("ldmxcsr %0; pxor %%xmm0, %%xmm0; pcmpeqd %%xmm1, %%xmm1;"
 				 "cvtdq2pd %%xmm1, %%xmm1; divpd %%xmm0, %%xmm1"
-				 : : "m"(strict) : "xmm0", "xmm1"));
+				 :
+				 : "m"(strict)
+				 : "xmm0", "xmm1"));
 	__asm__ volatile("ldmxcsr %0" : : "m"(normal));
 	FAULT("x87 division by zero", AT_RIP,
-		__asm__ volatile("fldcw %0; fldz; fld1; fdivp; fwait" : : "m"(x87)));
+		__asm__ volatile("fldcw %0; fldz; fld1; fdivp; fwait"
+				 :
+				 : "m"(x87)));
 	__asm__ volatile("fninit");
 }
 
@@ -113,7 +120,10 @@ static void instruction_faults(void)
 	FAULT("int3", NULL, __asm__ volatile("int3"));
 	FAULT("int 0x20", NULL, __asm__ volatile("int $0x20"));
 	FAULT("misaligned movaps", NULL,
-		__asm__ volatile("movaps 1(%0), %%xmm0" : : "r"(bytes) : "xmm0"));
+		__asm__ volatile("movaps 1(%0), %%xmm0"
+				 :
+				 : "r"(bytes)
+				 : "xmm0"));
 }
 
 static volatile int deepest = 1 << 30;

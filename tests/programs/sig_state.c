@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a thread has in its registers: whole after a signal that came within a system call or out of the
- * blue, after a change by the handler, and after every switch between more threads than cores.
+ * What a thread has in its registers: whole after a signal that came within a system call or
+ * out of the blue, after a change by the handler, and after every switch between more threads
+ * than cores.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -21,43 +22,42 @@ struct vectors {
 	uint64_t mask[8];
 } __attribute__((aligned(64)));
 
-typedef void around_fn(const struct vectors *in, struct vectors *out, const volatile int *until);
+typedef void around_fn(
+	const struct vectors *in, struct vectors *out, const volatile int *until);
 
 /*
- * One function for each width: loads the registers, then sends SIGUSR1 to its own thread (until is
- * NULL) or spins till *until is not 0, then stores them.
+ * One function for each width: loads the registers, then sends SIGUSR1 to its own thread (until
+ * is NULL) or spins till *until is not 0, then stores them.
  */
-#define DEFINE_AROUND(width, target_text, count, load, store, masks_in, masks_out)              \
-	__attribute__((target(target_text), noinline)) static void around_##width(              \
-		const struct vectors *in, struct vectors *out, const volatile int *until)       \
-	{                                                                                       \
-		long rax = SYS_tgkill, pid = getpid(), tid = gettid();                          \
-		register long r8 __asm__("r8") = (long)in;                                      \
-		register long r9 __asm__("r9") = (long)out;                                     \
-		register long r10 __asm__("r10") = (long)until;                                 \
+#define DEFINE_AROUND(width, target_text, count, load, store, masks_in, masks_out)             \
+	__attribute__((target(target_text), noinline)) static void around_##width(             \
+		const struct vectors *in, struct vectors *out, const volatile int *until)      \
+	{                                                                                      \
+		long rax = SYS_tgkill, pid = getpid(), tid = gettid();                         \
+		register long r8 __asm__("r8") = (long)in;                                     \
+		register long r9 __asm__("r9") = (long)out;                                    \
+		register long r10 __asm__("r10") = (long)until;                                \
                                                                                                \
-		__asm__ volatile(".irp n," count "\n" load "\n.endr\n" masks_in                 \
-				 "testq %%r10, %%r10\n jnz 2f\n syscall\n jmp 3f\n"            \
-				 "2: pause\n cmpl $0, (%%r10)\n je 2b\n"                       \
-				 "3:\n .irp n," count "\n" store "\n.endr\n" masks_out          \
-				 : "+a"(rax)                                                   \
-				 : "D"(pid), "S"(tid), "d"((long)SIGUSR1), "r"(r8), "r"(r9),    \
-				 "r"(r10)                                                      \
-				 : "rcx", "r11", "memory", "cc", ALL_VECTORS);                  \
+		__asm__ volatile(                                                              \
+			".irp n," count "\n" load "\n.endr\n" masks_in                         \
+			"testq %%r10, %%r10\n jnz 2f\n syscall\n jmp 3f\n"                     \
+			"2: pause\n cmpl $0, (%%r10)\n je 2b\n"                                \
+			"3:\n .irp n," count "\n" store "\n.endr\n" masks_out                  \
+			: "+a"(rax)                                                            \
+			: "D"(pid), "S"(tid), "d"((long)SIGUSR1), "r"(r8), "r"(r9), "r"(r10)   \
+			: "rcx", "r11", "memory", "cc", ALL_VECTORS);                          \
 	}
 
 #define ALL_VECTORS                                                                            \
 	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",        \
 		"xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
-#define TO_16 "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"
-#define TO_32 TO_16 ",16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31"
-#define MASKS_IN                                                                               \
-	".irp n,0,1,2,3,4,5,6,7\n kmovw 2048+8*\\n(%%r8), %%k\\n\n.endr\n"
-#define MASKS_OUT                                                                              \
-	".irp n,0,1,2,3,4,5,6,7\n kmovw %%k\\n, 2048+8*\\n(%%r9)\n.endr\n"
+#define TO_16     "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"
+#define TO_32     TO_16 ",16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31"
+#define MASKS_IN  ".irp n,0,1,2,3,4,5,6,7\n kmovw 2048+8*\\n(%%r8), %%k\\n\n.endr\n"
+#define MASKS_OUT ".irp n,0,1,2,3,4,5,6,7\n kmovw %%k\\n, 2048+8*\\n(%%r9)\n.endr\n"
 
-DEFINE_AROUND(sse, "sse2", TO_16, "movdqa 64*\\n(%%r8), %%xmm\\n", "movdqa %%xmm\\n, 64*\\n(%%r9)",
-	"", "")
+DEFINE_AROUND(sse, "sse2", TO_16, "movdqa 64*\\n(%%r8), %%xmm\\n",
+	"movdqa %%xmm\\n, 64*\\n(%%r9)", "", "")
 DEFINE_AROUND(avx, "avx", TO_16, "vmovdqa 64*\\n(%%r8), %%ymm\\n",
 	"vmovdqa %%ymm\\n, 64*\\n(%%r9)", "", "")
 DEFINE_AROUND(avx512, "avx512f", TO_32, "vmovdqa64 64*\\n(%%r8), %%zmm\\n",
@@ -115,11 +115,13 @@ static void spoil(int sig)
 		fill(&junk, 99);
 		around(&junk, &dump, &now);
 	}
-	__asm__ volatile("fninit; fldpi; fldpi; fldpi; fldcw %1; ldmxcsr %0" : : "m"(mxcsr), "m"(x87));
+	__asm__ volatile("fninit; fldpi; fldpi; fldpi; fldcw %1; ldmxcsr %0"
+			 :
+			 : "m"(mxcsr), "m"(x87));
 	__atomic_store_n(&handled, 1, __ATOMIC_RELEASE);
 }
 
-static void catch(int sig, void (*handler)(int))
+static void catch (int sig, void (*handler)(int))
 {
 	struct sigaction action = {.sa_handler = handler};
 
@@ -130,7 +132,7 @@ static void test_vectors_in_call(void)
 {
 	static struct vectors in, out;
 
-	catch(SIGUSR1, spoil);
+	catch (SIGUSR1, spoil);
 	for (uint64_t i = 1; i <= 200; i++) {
 		fill(&in, i);
 		memset(&out, 0, sizeof(out));
@@ -146,7 +148,7 @@ static void test_vectors_async(void)
 	static struct vectors in, out;
 	struct itimerval timer = {.it_value = {0, 500}};
 
-	catch(SIGALRM, spoil);
+	catch (SIGALRM, spoil);
 	for (uint64_t i = 1; i <= 100; i++) {
 		fill(&in, i * 7);
 		handled = 0;
@@ -162,10 +164,11 @@ static void test_control_words(void)
 	unsigned short x87 = 0x27f, x87_after;
 	double pi = 0;
 
-	catch(SIGUSR1, spoil);
+	catch (SIGUSR1, spoil);
 	__asm__ volatile("ldmxcsr %0; fldcw %1; fldpi" : : "m"(mxcsr), "m"(x87));
 	raise(SIGUSR1);
-	__asm__ volatile("fstpl %2; stmxcsr %0; fnstcw %1" : "=m"(mxcsr_after), "=m"(x87_after), "=m"(pi));
+	__asm__ volatile("fstpl %2; stmxcsr %0; fnstcw %1"
+			 : "=m"(mxcsr_after), "=m"(x87_after), "=m"(pi));
 	CHECK((mxcsr_after & ~0x3fu) == mxcsr && x87_after == x87);
 	CHECK(pi > 3.141592 && pi < 3.141593);
 	mxcsr = 0x1f80;
@@ -177,7 +180,7 @@ static void test_registers(void)
 {
 	const long pid = getpid(), tid = gettid();
 
-	catch(SIGUSR1, spoil);
+	catch (SIGUSR1, spoil);
 	for (int i = 0; i < 50; i++) {
 		uint64_t wrong = 0;
 
@@ -185,16 +188,22 @@ static void test_registers(void)
 			"push %%rbp; push %%rbx\n movq $0x1111, %%rbx; movq $0x2222, %%rbp\n"
 			"movq $0x8888, %%r8; movq $0x9999, %%r9; movq $0xaaaa, %%r10\n"
 			"movq $0xcccc, %%r12; movq $0xdddd, %%r13; movq $0xeeee, %%r14\n"
-			"movq $0xffff, %%r15; movq $0x7777, -128(%%rsp); movq $0x6666, -8(%%rsp)\n"
+			"movq $0xffff, %%r15; movq $0x7777, -128(%%rsp); movq $0x6666, "
+			"-8(%%rsp)\n"
 			"movl %[nr], %%eax; movl %[sig], %%edx; stc; syscall\n"
 			"setnc %b[wrong]; movzbl %b[wrong], %k[wrong]\n or %%rax, %[wrong]\n"
-			"xorq $0x1111, %%rbx; or %%rbx, %[wrong]; xorq $0x2222, %%rbp; or %%rbp, %[wrong]\n"
-			"xorq $0x8888, %%r8; or %%r8, %[wrong]; xorq $0x9999, %%r9; or %%r9, %[wrong]\n"
-			"xorq $0xaaaa, %%r10; or %%r10, %[wrong]; xorq $0xcccc, %%r12; or %%r12, %[wrong]\n"
-			"xorq $0xdddd, %%r13; or %%r13, %[wrong]; xorq $0xeeee, %%r14; or %%r14, %[wrong]\n"
+			"xorq $0x1111, %%rbx; or %%rbx, %[wrong]; xorq $0x2222, %%rbp; or "
+			"%%rbp, %[wrong]\n"
+			"xorq $0x8888, %%r8; or %%r8, %[wrong]; xorq $0x9999, %%r9; or %%r9, "
+			"%[wrong]\n"
+			"xorq $0xaaaa, %%r10; or %%r10, %[wrong]; xorq $0xcccc, %%r12; or "
+			"%%r12, %[wrong]\n"
+			"xorq $0xdddd, %%r13; or %%r13, %[wrong]; xorq $0xeeee, %%r14; or "
+			"%%r14, %[wrong]\n"
 			"xorq $0xffff, %%r15; or %%r15, %[wrong]\n"
 			"xorq $0x7777, -128(%%rsp); or -128(%%rsp), %[wrong]\n"
-			"xorq $0x6666, -8(%%rsp); or -8(%%rsp), %[wrong]\n pop %%rbx; pop %%rbp\n"
+			"xorq $0x6666, -8(%%rsp); or -8(%%rsp), %[wrong]\n pop %%rbx; pop "
+			"%%rbp\n"
 			: [wrong] "=&d"(wrong)
 			: "D"(pid), "S"(tid), [nr] "i"(SYS_tgkill), [sig] "i"(SIGUSR1)
 			: "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
@@ -224,8 +233,11 @@ static void test_changes(void)
 	unsigned char carry;
 
 	CHECK(sigaction(SIGILL, &action, NULL) == 0);
-	__asm__ volatile("xor %%ebx, %%ebx; pxor %%xmm0, %%xmm0; clc; ud2; setc %2; movd %%xmm0, %1"
-			 : "=b"(rbx), "=r"(xmm), "=r"(carry) : : "xmm0", "cc");
+	__asm__ volatile(
+		"xor %%ebx, %%ebx; pxor %%xmm0, %%xmm0; clc; ud2; setc %2; movd %%xmm0, %1"
+		: "=b"(rbx), "=r"(xmm), "=r"(carry)
+		:
+		: "xmm0", "cc");
 	CHECK(rbx == 0x1234567890 && xmm == 0x5a && carry == 1);
 }
 
@@ -247,7 +259,7 @@ static void test_entry(void)
 	long result = SYS_tgkill;
 	uint64_t flags;
 
-	catch(SIGUSR1, look_around);
+	catch (SIGUSR1, look_around);
 	__asm__ volatile("std; syscall; pushf; pop %1; cld"
 			 : "+a"(result), "=&b"(flags)
 			 : "D"((long)getpid()), "S"((long)gettid()), "d"((long)SIGUSR1)
@@ -255,7 +267,8 @@ static void test_entry(void)
 	CHECK(result == 0 && handler_good && (flags & 0x400) != 0);
 }
 
-/* Eight threads, each with registers, rounding modes and FS base of its own, one and a half seconds. */
+/* Eight threads, each with registers, rounding modes and FS base of its own, one and a half
+ * seconds. */
 static volatile int stop;
 static __thread uint64_t own;
 
@@ -310,13 +323,17 @@ static void test_preemption(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"vectors_in_call", test_vectors_in_call}, {"vectors_async", test_vectors_async},
-		{"control_words", test_control_words}, {"registers", test_registers},
-		{"changes", test_changes}, {"entry", test_entry}, {"preemption", test_preemption},
+		{"vectors_in_call", test_vectors_in_call},
+		{"vectors_async", test_vectors_async},
+		{"control_words", test_control_words},
+		{"registers", test_registers},
+		{"changes", test_changes},
+		{"entry", test_entry},
+		{"preemption", test_preemption},
 	};
 
 	(void)argc;
 	choose_width();
-	catch(SIGUSR2, spoil);
+	catch (SIGUSR2, spoil);
 	return check_run(cases, ARRAY_LEN(cases), argv + 1);
 }

@@ -107,7 +107,8 @@ static void test_tcp(void)
 
 static void test_udp(void)
 {
-	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int a = socket(AF_INET, SOCK_DGRAM, 0),
+	    b = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	struct sockaddr_in from;
 	socklen_t len = sizeof(where), from_len = sizeof(from);
 	char text[100];
@@ -130,11 +131,13 @@ static void test_unix(void)
 	socklen_t len = sizeof(cred);
 	char text[8];
 
-	CHECK(bind(listener, (struct sockaddr *)&name, sizeof(name)) == 0 && listen(listener, 1) == 0);
+	CHECK(bind(listener, (struct sockaddr *)&name, sizeof(name)) == 0 &&
+		listen(listener, 1) == 0);
 	CHECK(connect(a, (struct sockaddr *)&name, sizeof(name)) == 0);
 	CHECK((b = accept(listener, NULL, NULL)) >= 0);
 	CHECK(getsockopt(b, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getpid());
-	CHECK(write(a, "unix", 4) == 4 && read(b, text, 8) == 4 && memcmp(text, "unix", 4) == 0);
+	CHECK(write(a, "unix", 4) == 4 && read(b, text, 8) == 4 &&
+		memcmp(text, "unix", 4) == 0);
 	CHECK(close(a) == 0 && read(b, text, 1) == 0);
 	CHECK(close(b) == 0 && close(listener) == 0 && unlink("socket.tmp") == 0);
 }
@@ -148,7 +151,9 @@ static void test_pass_descriptor(void)
 	} control;
 	char byte = 'd', text[8];
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int pair[2], ends[2], passed;
@@ -165,7 +170,8 @@ static void test_pass_descriptor(void)
 	CHECK(c != NULL && c->cmsg_type == SCM_RIGHTS);
 	memcpy(&passed, CMSG_DATA(c), sizeof(int));
 	CHECK(write(ends[1], "through", 7) == 7 && read(passed, text, 8) == 7);
-	CHECK(close(passed) == 0 && close(ends[1]) == 0 && close(pair[0]) == 0 && close(pair[1]) == 0);
+	CHECK(close(passed) == 0 && close(ends[1]) == 0 && close(pair[0]) == 0 &&
+		close(pair[1]) == 0);
 }
 
 static void test_nonblocking_connect(void)
@@ -175,10 +181,12 @@ static void test_nonblocking_connect(void)
 	struct pollfd p = {.events = POLLOUT};
 
 	where.sin_port = 0;
-	CHECK(bind(listener, (struct sockaddr *)&where, sizeof(where)) == 0 && listen(listener, 1) == 0);
+	CHECK(bind(listener, (struct sockaddr *)&where, sizeof(where)) == 0 &&
+		listen(listener, 1) == 0);
 	CHECK(getsockname(listener, (struct sockaddr *)&where, &len) == 0);
 	p.fd = fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	CHECK(connect(fd, (struct sockaddr *)&where, sizeof(where)) == 0 || errno == EINPROGRESS);
+	CHECK(connect(fd, (struct sockaddr *)&where, sizeof(where)) == 0 ||
+		errno == EINPROGRESS);
 	CHECK(poll(&p, 1, 5000) == 1 && (p.revents & POLLOUT));
 	CHECK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) == 0 && error == 0);
 	CHECK(close(fd) == 0 && close(listener) == 0);
@@ -187,7 +195,9 @@ static void test_nonblocking_connect(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"tcp", test_tcp}, {"udp", test_udp}, {"unix", test_unix},
+		{"tcp", test_tcp},
+		{"udp", test_udp},
+		{"unix", test_unix},
 		{"pass_descriptor", test_pass_descriptor},
 		{"nonblocking_connect", test_nonblocking_connect},
 	};

@@ -52,7 +52,8 @@ static void test_mutex(void)
 	CHECK(counter == THREADS * 1000L);
 }
 
-/* A token goes round: each thread waits for its turn, many condition variables' worth of wake-ups. */
+/* A token goes round: each thread waits for its turn, many condition variables' worth of
+ * wake-ups. */
 static pthread_cond_t turn_cond = PTHREAD_COND_INITIALIZER;
 static size_t turn;
 
@@ -240,7 +241,8 @@ static void test_sem(void)
 	CHECK(sem_destroy(&slots) == 0);
 }
 
-/* More threads than cores wait actively for one another: whoever holds a core must lose it in time. */
+/* More threads than cores wait actively for one another: whoever holds a core must lose it in
+ * time. */
 static int spin_turn;
 
 static void *spin_body(void *arg)
@@ -319,10 +321,18 @@ static void test_churn(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		{"mutex", test_mutex}, {"cond", test_cond}, {"barrier", test_barrier},
-		{"rwlock", test_rwlock}, {"tls", test_tls}, {"detach", test_detach},
-		{"stacks", test_stacks}, {"sem", test_sem}, {"spin", test_spin},
-		{"cancel", test_cancel}, {"timedwait", test_timedwait}, {"churn", test_churn},
+		{"mutex", test_mutex},
+		{"cond", test_cond},
+		{"barrier", test_barrier},
+		{"rwlock", test_rwlock},
+		{"tls", test_tls},
+		{"detach", test_detach},
+		{"stacks", test_stacks},
+		{"sem", test_sem},
+		{"spin", test_spin},
+		{"cancel", test_cancel},
+		{"timedwait", test_timedwait},
+		{"churn", test_churn},
 	};
 
 	(void)argc;

@@ -89,7 +89,8 @@ static int do_spin(char **arg)
 	return 0;
 }
 
-/* Blocks in a read of standard input, and computes in a handler: reports each signal, ends at SIGTERM. */
+/* Blocks in a read of standard input, and computes in a handler: reports each signal, ends at
+ * SIGTERM. */
 static void on_signal(int sig)
 {
 	printf("SIG%s\n", sigabbrev_np(sig));
@@ -142,9 +143,18 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(char **arg);
 	} deeds[] = {
-		{"cat", do_cat}, {"copy", do_copy}, {"cwd", do_cwd}, {"env", do_env},
-		{"error", do_error}, {"exit", do_exit}, {"hold", do_hold}, {"ignored", do_ignored},
-		{"raise", do_raise}, {"signals", do_signals}, {"sleep", do_sleep}, {"spin", do_spin},
+		{"cat", do_cat},
+		{"copy", do_copy},
+		{"cwd", do_cwd},
+		{"env", do_env},
+		{"error", do_error},
+		{"exit", do_exit},
+		{"hold", do_hold},
+		{"ignored", do_ignored},
+		{"raise", do_raise},
+		{"signals", do_signals},
+		{"sleep", do_sleep},
+		{"spin", do_spin},
 	};
 
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(deeds); i++) {

@@ -89,7 +89,7 @@ START_TEST(prepared_host)
 	ck_assert_says("ok    timer tick: nohz_full on cores 2-3");
 	ck_assert_says("ok    2 MiB pages on node 0: 1000 free of 1024");
 	ck_assert_says("ok    1 GiB pages on node 0: 2 free of 2");
-	ck_assert_says("2 vCPUs and 1088 MiB; the pools of 1 GiB and 2 MiB pages suffice");
+	ck_assert_says("2 vCPUs and 1152 MiB; the pools of 1 GiB and 2 MiB pages suffice");
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signal frames: the LWK's layout against the C library's, and against a frame of the host's kernel. */
+/* Signal frames: the LWK's layout against the C library's, and against a frame of the host's
+ * kernel. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <signal.h>
@@ -10,7 +11,8 @@
 #include "guest-lwk/sigframe_layout.h"
 
 #define UC(member, libc)                                                                       \
-	_Static_assert(offsetof(struct sigframe_ucontext, member) == offsetof(ucontext_t, libc), \
+	_Static_assert(                                                                        \
+		offsetof(struct sigframe_ucontext, member) == offsetof(ucontext_t, libc),      \
 		#member)
 UC(flags, uc_flags);
 UC(link, uc_link);
@@ -20,7 +22,8 @@ UC(mask, uc_sigmask);
 UC(mcontext.fpstate, uc_mcontext.fpregs);
 
 #define STACK(member, libc)                                                                    \
-	_Static_assert(offsetof(struct sigframe_stack, member) == offsetof(stack_t, libc), #member)
+	_Static_assert(                                                                        \
+		offsetof(struct sigframe_stack, member) == offsetof(stack_t, libc), #member)
 STACK(sp, ss_sp);
 STACK(flags, ss_flags);
 STACK(size, ss_size);
@@ -88,7 +91,7 @@ static void handler(int signo, siginfo_t *info, void *context)
 
 static void raise_once(void)
 {
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGUSR1, &action, NULL);
 	raise(SIGUSR1);
@@ -99,8 +102,8 @@ START_TEST(frame_is_linux_frame)
 {
 	raise_once();
 	ck_assert_int_eq(seen_copy.info.signo, SIGUSR1);
-	ck_assert_uint_eq(seen_copy.uc.flags,
-		UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS);
+	ck_assert_uint_eq(
+		seen_copy.uc.flags, UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS);
 	ck_assert_uint_eq(((uint64_t)seen - offsetof(struct sigframe, uc)) % 16, 8);
 	ck_assert_uint_gt(seen_copy.uc.mcontext.rsp, (uint64_t)seen);
 }

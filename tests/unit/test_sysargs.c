@@ -6,7 +6,10 @@
 #define _GNU_SOURCE
 #include <check.h>
 #include <stdlib.h>
+#include <asm/prctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/sysargs.h"
@@ -16,7 +19,7 @@
 #define WRITE (2 * PAGE_SIZE)
 #define READ  (3 * PAGE_SIZE)
 
-static const struct abi_call calls[ABI_MAX_CALLS] = { ABI_SYSCALLS(ABI_CALL_ROW) };
+static const struct abi_call calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(ABI_CALL_ROW)};
 static struct sysargs sa;
 
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
@@ -39,12 +42,30 @@ s64 user_read_u32(u32 *value, u64 addr)
 	return user_read(value, addr, sizeof(*value));
 }
 
+s64 user_write(u64 dst, const void *src, u64 len)
+{
+	if (!mm_check(NULL, dst, len, ABI_PROT_W))
+		return -EFAULT;
+	memcpy((void *)dst, src, len);
+	return 0;
+}
+
+/* A core with a thread whose program's stack ends at the end of what may be written. */
+static void enter_kernel(void)
+{
+	static struct thread thread;
+	static struct core core = {.self = &core, .current = &thread};
+	static u8 kstack[KSTACK_SIZE] __attribute__((aligned(64)));
+
+	thread.kstack = (u64)kstack;
+	thread_regs(&thread)->rsp = BASE + WRITE;
+	ck_assert_int_eq(syscall(SYS_arch_prctl, ARCH_SET_GS, &core), 0);
+}
+
 static s64 check_call(u32 nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
-	sa = (struct sysargs){ .call = &calls[nr],
-		.nr = nr,
-		.arg = { a, b, c, d, e, f },
-		.lo = ~0ULL };
+	sa = (struct sysargs){
+		.call = &calls[nr], .nr = nr, .arg = {a, b, c, d, e, f}, .lo = ~0ULL};
 	return sysargs_check(&sa);
 }
 
@@ -54,6 +75,7 @@ static void setup(void)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	ck_assert_ptr_eq(at, (void *)BASE);
+	enter_kernel();
 }
 
 static void put(u64 at, u64 word)
@@ -225,7 +247,8 @@ START_TEST(knows_commands)
 	ck_assert_uint_eq(sa.arg[2], SYSARGS_BAD);
 	check_call(ABI_NR_ioctl, 0, 0x540b, 2, 0, 0, 0); /* TCFLSH: a number */
 	ck_assert_uint_eq(sa.arg[2], 2);
-	check_call(ABI_NR_ioctl, 0, 0x80105443, BASE + WRITE - 16, 0, 0, 0); /* _IOR, 16 bytes */
+	check_call(
+		ABI_NR_ioctl, 0, 0x80105443, BASE + WRITE - 16, 0, 0, 0); /* _IOR, 16 bytes */
 	ck_assert_uint_eq(sa.arg[2], BASE + WRITE - 16);
 	check_call(ABI_NR_ioctl, 0, 0x80105443, BASE + WRITE, 0, 0, 0);
 	ck_assert_uint_eq(sa.arg[2], SYSARGS_BAD);
@@ -236,6 +259,39 @@ START_TEST(knows_commands)
 	check_call(ABI_NR_fcntl, 0, 4, BASE + READ, 0, 0, 0); /* F_SETFL */
 	ck_assert_uint_eq(sa.arg[2], BASE + READ);
 	check_call(ABI_NR_fcntl, 0, 99, ABI_USER_END, 0, 0, 0); /* unknown: never the proxy's */
+	ck_assert_uint_eq(sa.arg[2], SYSARGS_BAD);
+}
+END_TEST
+
+START_TEST(hides_smaller_counts)
+{
+	check_call(ABI_NR_readlink, BASE, BASE + WRITE - 10, 100, 0, 0, 0);
+	ck_assert_uint_eq(sa.arg[2], 10);
+	ck_assert_int_eq(sysargs_result(&sa, 10), -EFAULT);
+	ck_assert_int_eq(sysargs_result(&sa, 9), 9);
+	check_call(ABI_NR_getcwd, BASE + WRITE - 10, 100, 0, 0, 0, 0);
+	ck_assert_int_eq(sysargs_result(&sa, -ERANGE), -EFAULT);
+	check_call(ABI_NR_getcwd, BASE + WRITE - 10, 10, 0, 0, 0, 0);
+	ck_assert_int_eq(sysargs_result(&sa, -ERANGE), -ERANGE);
+	check_call(ABI_NR_read, 3, BASE + WRITE - 10, 100, 0, 0, 0);
+	ck_assert_int_eq(sysargs_result(&sa, 10), 10);
+}
+END_TEST
+
+START_TEST(copies_read_only_timeouts)
+{
+	u64 copy = BASE + WRITE - 256;
+
+	put(BASE + 64, 5);
+	check_call(ABI_NR_ppoll, 0, 0, BASE + 64, 0, 0, 0);
+	ck_assert_uint_eq(sa.arg[2], BASE + 64);
+	put(BASE + WRITE, 7);
+	put(BASE + WRITE + 8, 8);
+	check_call(ABI_NR_ppoll, 0, 0, BASE + WRITE, 0, 0, 0);
+	ck_assert_uint_eq(sa.arg[2], copy);
+	ck_assert_uint_eq(*(u64 *)copy, 7);
+	ck_assert_uint_eq(*(u64 *)(copy + 8), 8);
+	check_call(ABI_NR_ppoll, 0, 0, BASE + READ, 0, 0, 0);
 	ck_assert_uint_eq(sa.arg[2], SYSARGS_BAD);
 }
 END_TEST
@@ -259,6 +315,8 @@ int main(void)
 	tcase_add_test(tc, counts_descriptors_and_items);
 	tcase_add_test(tc, keeps_signal_masks_from_the_host);
 	tcase_add_test(tc, knows_commands);
+	tcase_add_test(tc, hides_smaller_counts);
+	tcase_add_test(tc, copies_read_only_timeouts);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

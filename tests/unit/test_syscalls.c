@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of system calls against the C library's headers: complete, right, and sound in itself. */
+/* The list of system calls against the C library's headers: complete, right, and sound in
+ * itself. */
 #define _GNU_SOURCE
 #include <check.h>
 #include <errno.h>
@@ -29,19 +30,19 @@
 #define HEADER "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
 
 /* Two rows of one number: an error of the compiler (-Woverride-init). */
-static const struct abi_call calls[ABI_MAX_CALLS] = { ABI_SYSCALLS(ABI_CALL_ROW) };
+static const struct abi_call calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(ABI_CALL_ROW)};
 
 #define NAME(nr, name, ...) [nr] = #name,
-static const char *const names[ABI_MAX_CALLS] = { ABI_SYSCALLS(NAME) };
+static const char *const names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
 
 #define NUMBER(nr, ...) nr,
-static const unsigned numbers[] = { ABI_SYSCALLS(NUMBER) };
+static const unsigned numbers[] = {ABI_SYSCALLS(NUMBER)};
 
 #define REASON_LOCAL(...)
 #define REASON_FORWARD(...)
 #define REASON_REFUSED(error, reason) reason,
-#define REASON(nr, name, class, ...) REASON_##class(__VA_ARGS__)
-static const char *const reasons[] = { ABI_SYSCALLS(REASON) };
+#define REASON(nr, name, class, ...)  REASON_##class(__VA_ARGS__)
+static const char *const reasons[] = {ABI_SYSCALLS(REASON)};
 
 #define SIZE(name, type) _Static_assert(ABI_SIZE_##name == sizeof(type), #name)
 SIZE(timespec, struct timespec);
@@ -106,7 +107,8 @@ START_TEST(gives_reasons)
 }
 END_TEST
 
-/* The number of the argument that tells how much memory argument arg is, and its kind; 0: none. */
+/* The number of the argument that tells how much memory argument arg is, and its kind; 0: none.
+ */
 static unsigned measure_of(unsigned arg, unsigned *kind)
 {
 	*kind = ABI_LEN;
@@ -152,22 +154,23 @@ START_TEST(has_no_argument_behind_the_last)
 {
 	for (unsigned nr = 0; nr < ABI_MAX_CALLS; nr++)
 		for (unsigned i = 1; i < 6; i++)
-			ck_assert_msg(calls[nr].arg[i - 1] || !calls[nr].arg[i], "%s", names[nr]);
+			ck_assert_msg(
+				calls[nr].arg[i - 1] || !calls[nr].arg[i], "%s", names[nr]);
 }
 END_TEST
 
 /* What would change the proxy itself, or work on memory after its return. */
 START_TEST(never_forwards_what_would_change_the_proxy)
 {
-	static const unsigned never[] = { ABI_NR_mmap, ABI_NR_munmap, ABI_NR_mprotect,
+	static const unsigned never[] = {ABI_NR_mmap, ABI_NR_munmap, ABI_NR_mprotect,
 		ABI_NR_mremap, ABI_NR_brk, ABI_NR_madvise, ABI_NR_clone, ABI_NR_clone3,
 		ABI_NR_fork, ABI_NR_vfork, ABI_NR_execve, ABI_NR_execveat, ABI_NR_exit,
-		ABI_NR_exit_group, ABI_NR_rt_sigaction, ABI_NR_rt_sigprocmask, ABI_NR_sigaltstack,
-		ABI_NR_rt_sigreturn, ABI_NR_futex, ABI_NR_set_robust_list, ABI_NR_rseq,
-		ABI_NR_io_setup, ABI_NR_io_submit, ABI_NR_io_uring_setup, ABI_NR_ptrace,
-		ABI_NR_seccomp, ABI_NR_userfaultfd, ABI_NR_unshare, ABI_NR_setns,
+		ABI_NR_exit_group, ABI_NR_rt_sigaction, ABI_NR_rt_sigprocmask,
+		ABI_NR_sigaltstack, ABI_NR_rt_sigreturn, ABI_NR_futex, ABI_NR_set_robust_list,
+		ABI_NR_rseq, ABI_NR_io_setup, ABI_NR_io_submit, ABI_NR_io_uring_setup,
+		ABI_NR_ptrace, ABI_NR_seccomp, ABI_NR_userfaultfd, ABI_NR_unshare, ABI_NR_setns,
 		ABI_NR_arch_prctl, ABI_NR_setitimer, ABI_NR_alarm, ABI_NR_timer_create,
-		ABI_NR_vmsplice, ABI_NR_sched_setaffinity, ABI_NR_wait4, ABI_NR_waitid };
+		ABI_NR_vmsplice, ABI_NR_sched_setaffinity, ABI_NR_wait4, ABI_NR_waitid};
 
 	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
 		ck_assert_msg(calls[never[i]].class != ABI_FORWARD, "%s", names[never[i]]);
@@ -177,13 +180,14 @@ END_TEST
 /* Issue 2, point 5: every file, directory, pipe, socket, poll, eventfd and identity call. */
 START_TEST(forwards_files_and_sockets)
 {
-	static const unsigned must[] = { ABI_NR_read, ABI_NR_write, ABI_NR_openat, ABI_NR_close,
+	static const unsigned must[] = {ABI_NR_read, ABI_NR_write, ABI_NR_openat, ABI_NR_close,
 		ABI_NR_newfstatat, ABI_NR_statx, ABI_NR_getdents64, ABI_NR_rename, ABI_NR_pipe2,
 		ABI_NR_socket, ABI_NR_sendmsg, ABI_NR_recvmmsg, ABI_NR_poll, ABI_NR_ppoll,
 		ABI_NR_pselect6, ABI_NR_epoll_pwait2, ABI_NR_eventfd2, ABI_NR_timerfd_create,
 		ABI_NR_inotify_add_watch, ABI_NR_ioctl, ABI_NR_fcntl, ABI_NR_getuid,
-		ABI_NR_setresgid, ABI_NR_getppid, ABI_NR_uname, ABI_NR_getrandom, ABI_NR_fallocate,
-		ABI_NR_copy_file_range, ABI_NR_splice, ABI_NR_memfd_create, ABI_NR_close_range };
+		ABI_NR_setresgid, ABI_NR_getppid, ABI_NR_uname, ABI_NR_getrandom,
+		ABI_NR_fallocate, ABI_NR_copy_file_range, ABI_NR_splice, ABI_NR_memfd_create,
+		ABI_NR_close_range};
 
 	for (size_t i = 0; i < sizeof(must) / sizeof(*must); i++)
 		ck_assert_msg(calls[must[i]].class == ABI_FORWARD, "%s", names[must[i]]);

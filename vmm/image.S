@@ -5,7 +5,7 @@
 	.globl boot_image_data
 	.globl boot_image_size
 boot_image_data:
-	.incbin "@LWK@"
+	.incbin LWK_FILE
 boot_image_end:
 	.balign 8
 boot_image_size:
