@@ -35,7 +35,8 @@ void *window_open(struct process *proc, u64 va, u64 len, u32 prot)
 	u64 bits = PTE_PRESENT | PTE_USER | (prot & ABI_PROT_W ? PTE_WRITE : 0);
 	void *at;
 
-	if (!len || va >= ABI_USER_END || (va & (BLOCK_SIZE - 1)) + len > BLOCK_SIZE)
+	/* Above the stack there is only what belongs to no block: the vDSO. */
+	if (!len || va >= ABI_STACK_TOP || (va & (BLOCK_SIZE - 1)) + len > BLOCK_SIZE)
 		return NULL;
 	at = try_open(&proc->mm, va, len, bits);
 	if (!at && mm_check(proc, va, len, prot))
