@@ -283,7 +283,7 @@ void mm_flush_self(struct core *core)
 	struct process *proc = core->mm_owner;
 	u64 gen = proc ? READ_ONCE(proc->mm.tlb_gen) : 0;
 
-	if (core->tlb_seen == gen)
+	if (!proc || core->tlb_seen == gen)
 		return;
 	cr3_write(proc->mm.root);
 	/* Published after the flush: mm_flush() may hand the memory away once it sees this. */

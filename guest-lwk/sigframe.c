@@ -2,6 +2,7 @@
 #include "guest-lwk/sigframe.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/signal_queue.h"
+#include "guest-lwk/user_window.h"
 
 #define RED_ZONE  128
 #define VECTOR_PF 14
@@ -37,7 +38,7 @@ u32 sigframe_altstack_state(const struct thread *t, u64 sp)
 static u64 place(
 	const struct thread *t, const struct regs *regs, const struct sigaction_k *action)
 {
-	u64 room = machine.xstate_size + XS_MAGIC2_LEN, sp = regs->rsp - RED_ZONE;
+	u64 room = sigframe_fp_size(), sp = regs->rsp - RED_ZONE;
 	bool alternate = sigframe_on_altstack(t, regs->rsp);
 
 	if (action->flags & SA_ONSTACK && sigframe_altstack_state(t, regs->rsp) == 0) {
@@ -50,49 +51,105 @@ static u64 place(
 	return sp;
 }
 
-static void context_fill(struct sigframe_context *c, const struct regs *regs, u64 fp)
+/* Field by field: an initializer would write everything twice, and ring 0 may be slow. */
+static void context_fill(struct sigframe_context *c, const struct regs *regs)
 {
-	*c = (struct sigframe_context){
-		.r8 = regs->r8,
-		.r9 = regs->r9,
-		.r10 = regs->r10,
-		.r11 = regs->r11,
-		.r12 = regs->r12,
-		.r13 = regs->r13,
-		.r14 = regs->r14,
-		.r15 = regs->r15,
-		.rdi = regs->rdi,
-		.rsi = regs->rsi,
-		.rbp = regs->rbp,
-		.rbx = regs->rbx,
-		.rdx = regs->rdx,
-		.rax = regs->rax,
-		.rcx = regs->rcx,
-		.rsp = regs->rsp,
-		.rip = regs->rip,
-		.rflags = regs->rflags,
-		.cs = USER_CS,
-		.ss = USER_DS,
-		.err = regs->vector < 32 ? regs->error : 0,
-		.trapno = regs->vector < 32 ? regs->vector : 0,
-		.fpstate = fp,
-	};
+	bool trap = regs->vector < 32;
+
+	c->r8 = regs->r8;
+	c->r9 = regs->r9;
+	c->r10 = regs->r10;
+	c->r11 = regs->r11;
+	c->r12 = regs->r12;
+	c->r13 = regs->r13;
+	c->r14 = regs->r14;
+	c->r15 = regs->r15;
+	c->rdi = regs->rdi;
+	c->rsi = regs->rsi;
+	c->rbp = regs->rbp;
+	c->rbx = regs->rbx;
+	c->rdx = regs->rdx;
+	c->rax = regs->rax;
+	c->rcx = regs->rcx;
+	c->rsp = regs->rsp;
+	c->rip = regs->rip;
+	c->rflags = regs->rflags;
+	c->cs = USER_CS;
+	c->gs = c->fs = 0;
+	c->ss = USER_DS;
+	c->err = trap ? regs->error : 0;
+	c->trapno = trap ? regs->vector : 0;
+	memset(c->reserved, 0, sizeof(c->reserved));
 }
 
-static void frame_fill(struct sigframe *frame, struct thread *t, const struct regs *regs,
-	const struct ksiginfo *info, const struct sigaction_k *action)
+static void context_restore(struct regs *regs, const struct sigframe_context *c)
 {
-	frame->restorer = action->restorer;
-	frame->uc.flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
-	frame->uc.link = 0;
-	frame->uc.stack = (struct sigframe_stack){
-		.sp = t->signals.alt_sp,
-		.flags = t->signals.alt_size ? t->signals.alt_flags : SS_DISABLE,
-		.size = t->signals.alt_size,
-	};
-	sigframe_info_fill(&frame->info, info);
-	if (regs->vector == VECTOR_PF)
-		frame->uc.mcontext.cr2 = info->value;
+	regs->r8 = c->r8;
+	regs->r9 = c->r9;
+	regs->r10 = c->r10;
+	regs->r11 = c->r11;
+	regs->r12 = c->r12;
+	regs->r13 = c->r13;
+	regs->r14 = c->r14;
+	regs->r15 = c->r15;
+	regs->rdi = c->rdi;
+	regs->rsi = c->rsi;
+	regs->rbp = c->rbp;
+	regs->rbx = c->rbx;
+	regs->rdx = c->rdx;
+	regs->rax = c->rax;
+	regs->rcx = c->rcx;
+	regs->rsp = c->rsp;
+	regs->rip = c->rip;
+	regs->rflags = (regs->rflags & ~RFLAGS_RESTORED) | (c->rflags & RFLAGS_RESTORED);
+	regs->orig_rax = ~0ULL; /* rax is no call's result */
+}
+
+/* What a frame says, but for the registers. */
+struct delivery {
+	const struct ksiginfo *info;
+	const struct sigaction_k *action;
+	u64 mask;
+	u64 sp, fp; /* where frame and vector state go */
+};
+
+static void frame_fill(struct sigframe *frame, const struct thread *t, const struct regs *regs,
+	const struct delivery *d)
+{
+	struct sigframe_ucontext *uc = &frame->uc;
+
+	frame->restorer = d->action->restorer;
+	uc->flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+	uc->link = 0;
+	uc->stack.sp = t->signals.alt_sp;
+	uc->stack.flags = t->signals.alt_size ? t->signals.alt_flags : SS_DISABLE;
+	uc->stack.pad = 0;
+	uc->stack.size = t->signals.alt_size;
+	context_fill(&uc->mcontext, regs);
+	uc->mcontext.oldmask = uc->mask = d->mask;
+	uc->mcontext.cr2 = regs->vector == VECTOR_PF ? d->info->value : 0;
+	uc->mcontext.fpstate = d->fp;
+	sigframe_info_fill(&frame->info, d->info);
+}
+
+/* In place if it all lies in one block, else from copies. */
+static s64 frame_write(struct thread *t, const struct regs *regs, const struct delivery *d)
+{
+	u64 fp_offset = d->fp - d->sp;
+	u8 *at = window_open(
+		t->proc, d->sp, fp_offset + sigframe_fp_size(), ABI_PROT_R | ABI_PROT_W);
+	struct sigframe copy;
+
+	if (at) {
+		frame_fill((struct sigframe *)at, t, regs, d);
+		sigframe_fp_fill(at + fp_offset);
+		window_close(t->proc);
+		return 0;
+	}
+	frame_fill(&copy, t, regs, d);
+	if (sigframe_fp_write(t, d->fp) || user_write(d->sp, &copy, sizeof(copy)))
+		return -EFAULT;
+	return 0;
 }
 
 static void enter_handler(
@@ -111,23 +168,19 @@ static void enter_handler(
 s64 sigframe_push(struct thread *t, struct regs *regs, const struct ksiginfo *info,
 	const struct sigaction_k *action, u64 mask)
 {
-	struct sigframe frame;
-	u64 fp = place(t, regs, action);
-	u64 sp = ALIGN_DOWN(fp - sizeof(frame), 16) - 8;
+	struct delivery d = {.info = info, .action = action, .mask = mask};
 
-	if (!fp || !(action->flags & SA_RESTORER) || action->handler >= ABI_USER_END)
+	d.fp = place(t, regs, action);
+	d.sp = ALIGN_DOWN(d.fp - sizeof(struct sigframe), 16) - 8;
+	if (!d.fp || !(action->flags & SA_RESTORER) || action->handler >= ABI_USER_END)
 		return -EFAULT;
-	context_fill(&frame.uc.mcontext, regs, fp);
-	frame_fill(&frame, t, regs, info, action);
-	frame.uc.mcontext.oldmask = mask;
-	frame.uc.mask = mask;
-	if (sigframe_fp_save(t, fp) || user_write(sp, &frame, sizeof(frame)))
+	if (frame_write(t, regs, &d))
 		return -EFAULT;
 	if (t->signals.alt_flags & SS_AUTODISARM) {
 		t->signals.alt_sp = t->signals.alt_size = 0;
 		t->signals.alt_flags = 0;
 	}
-	enter_handler(regs, action, info->signo, sp);
+	enter_handler(regs, action, info->signo, d.sp);
 	return 0;
 }
 
@@ -140,34 +193,6 @@ s64 sigframe_push(struct thread *t, struct regs *regs, const struct ksiginfo *in
 static bool context_ok(const struct sigframe_context *c)
 {
 	return c->rip < ABI_USER_END && c->cs == USER_CS && c->ss == USER_DS;
-}
-
-static void context_restore(struct regs *regs, const struct sigframe_context *c)
-{
-	*regs = (struct regs){
-		.r8 = c->r8,
-		.r9 = c->r9,
-		.r10 = c->r10,
-		.r11 = c->r11,
-		.r12 = c->r12,
-		.r13 = c->r13,
-		.r14 = c->r14,
-		.r15 = c->r15,
-		.rdi = c->rdi,
-		.rsi = c->rsi,
-		.rbp = c->rbp,
-		.rbx = c->rbx,
-		.rdx = c->rdx,
-		.rax = c->rax,
-		.rcx = c->rcx,
-		.rsp = c->rsp,
-		.rip = c->rip,
-		.cs = USER_CS,
-		.ss = USER_DS,
-		.rflags = (regs->rflags & ~RFLAGS_RESTORED) | (c->rflags & RFLAGS_RESTORED),
-		.orig_rax = ~0ULL, /* rax is no call's result */
-		.vector = VECTOR_SYSCALL,
-	};
 }
 
 /* As sigaltstack() would set it: not while it is in use. */

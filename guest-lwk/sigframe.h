@@ -32,10 +32,16 @@ void sigframe_info_fill(struct sigframe_info *to, const struct ksiginfo *from);
 void sigframe_info_read(struct ksiginfo *to, const struct sigframe_info *from);
 
 /*
- * sigframe_fp.c: the vector state at va, with Linux's marks, from and to the registers.
- * -EFAULT.
+ * sigframe_fp.c: the vector state with Linux's marks, from the registers to an area (in the
+ * direct map) or to the program's va, and back. -EFAULT.
  */
-s64 sigframe_fp_save(struct thread *t, u64 va);
+void sigframe_fp_fill(u8 *area);
+s64 sigframe_fp_write(struct thread *t, u64 va);
 s64 sigframe_fp_load(struct thread *t, u64 va);
+/* Bytes of it. */
+static inline u64 sigframe_fp_size(void)
+{
+	return machine.xstate_size + XS_MAGIC2_LEN;
+}
 
 #endif

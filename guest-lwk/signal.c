@@ -235,7 +235,7 @@ void signal_init(struct process *proc, u64 ignored)
 	struct sighand *sighand = &proc->sighand;
 
 	sigqueue_drop(proc, &sighand->shared, ~0ULL);
-	memset(sighand, 0, sizeof(*sighand));
+	memset(sighand->action, 0, sizeof(sighand->action));
 	for (s32 n = 1; n <= NSIG; n++)
 		if (ignored & ~SIGS_NEVER_BLOCKED & SIGMASK(n))
 			sighand->action[n].handler = SIG_IGN;

@@ -45,7 +45,8 @@ struct sigaction_k {
 struct sighand {
 	struct sigaction_k action[NSIG + 1];
 	struct sigpending shared;
-	u32 queued; /* entries in all queues of the process */
+	struct sigqueue *spare; /* entries in no queue */
+	u32 entries;            /* in all queues, and spare */
 };
 
 struct signals {

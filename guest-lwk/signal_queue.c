@@ -2,23 +2,30 @@
 #include "guest-lwk/signal_queue.h"
 #include "guest-lwk/pmem.h"
 
-#define QUEUED_MAX 4096 /* RLIMIT_SIGPENDING: no program uses up the kernel's memory */
+#define ENTRIES_MAX 4096 /* RLIMIT_SIGPENDING: no program uses up the kernel's memory */
 
+/* Entries stay with the process: a signal costs no allocation but the first times. */
 static struct sigqueue *entry_new(struct process *proc)
 {
-	struct sigqueue *entry = NULL;
+	struct sighand *sighand = &proc->sighand;
+	struct sigqueue *entry = sighand->spare;
 
-	if (proc->sighand.queued < QUEUED_MAX)
-		entry = kmem_alloc(sizeof(*entry));
+	if (entry) {
+		sighand->spare = entry->next;
+		return entry;
+	}
+	if (sighand->entries == ENTRIES_MAX)
+		return NULL;
+	entry = kmem_alloc(sizeof(*entry));
 	if (entry)
-		proc->sighand.queued++;
+		sighand->entries++;
 	return entry;
 }
 
 static void entry_free(struct process *proc, struct sigqueue *entry)
 {
-	proc->sighand.queued--;
-	kmem_free(entry, sizeof(*entry));
+	entry->next = proc->sighand.spare;
+	proc->sighand.spare = entry;
 }
 
 s64 sigqueue_put(struct process *proc, struct sigpending *p, const struct ksiginfo *info)
@@ -34,6 +41,7 @@ s64 sigqueue_put(struct process *proc, struct sigpending *p, const struct ksigin
 	if (!entry)
 		return 0;
 	entry->info = *info;
+	entry->next = NULL;
 	if (p->head)
 		p->tail->next = entry;
 	else

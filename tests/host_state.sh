@@ -3,14 +3,13 @@
 # What a guest must leave as it was: pools of huge pages, what lwvmm writes down about them, shared memory,
 # processes. Ours carry LWVMM_TEST_TAG in their environment.
 
-export LWVMM_TEST_TAG="lwvmm-test-$$"
+export LWVMM_TEST_TAG="lwvmm-test-$$."
 
 # Pids of our guests and proxies.
 tagged_processes() {
 	local pid
 	for pid in $(pidof "$(basename "$LWVMM")"); do
-		tr '\0' '\n' < "/proc/$pid/environ" 2> /dev/null |
-			grep -qx "LWVMM_TEST_TAG=$LWVMM_TEST_TAG" && echo "$pid"
+		grep -qs "LWVMM_TEST_TAG=$LWVMM_TEST_TAG" "/proc/$pid/environ" && echo "$pid"
 	done
 	true
 }
@@ -20,7 +19,7 @@ host_state() {
 	find /run/lwvmm -name 'pool-*' 2> /dev/null
 	find /dev/shm -path /dev/shm/lwvmm -prune -o -type f -print 2> /dev/null
 	for pid in $(tagged_processes); do
-		echo "process $pid $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null)"
+		echo "process $pid"
 	done
 }
 

@@ -52,12 +52,12 @@ run_cppcheck() {
 		--error-exitcode=1 --suppressions-list=tests/static/cppcheck.suppress -D__x86_64__ -I. "$@"
 }
 
-# The LWK knows no POSIX: it defines names of its own that cppcheck's description of POSIX has.
+# The LWK has no libc: it defines the signals itself, which cppcheck takes for those of its C library.
 check_cppcheck() {
 	grep '^guest-lwk/' "$out/sources" > "$out/sources.lwk"
 	grep -v '^guest-lwk/' "$out/sources" > "$out/sources.host"
 	run_cppcheck --file-list="$out/sources.host" --library=posix,gnu -D_GNU_SOURCE= &&
-		run_cppcheck --file-list="$out/sources.lwk"
+		run_cppcheck --file-list="$out/sources.lwk" -USIG{ABRT,FPE,ILL,INT,SEGV,TERM}
 }
 
 check_clang_tidy() {

@@ -14,10 +14,10 @@ int main(void)
 	struct rlimit limit;
 	int n = 0;
 
-	/* A bound for the native run; the guest's own memory may end before. */
+	/* A bound for the native run. A guest has its own and may refuse this one. */
 	CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
 	limit.rlim_cur = (rlim_t)1 << 30;
-	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	setrlimit(RLIMIT_AS, &limit);
 	for (int round = 0; round < 3; round++) {
 		for (n = 0; n < MOST && (chunk[n] = malloc(CHUNK)) != NULL; n++)
 			memset(chunk[n], n, CHUNK);

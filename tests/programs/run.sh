@@ -31,6 +31,13 @@ output_of() {
 	true
 }
 
+last_words() {
+	{
+		grep -v '^lwvmm: note: ' "$1.err"
+		cat "$1.out"
+	} | tail -n 1
+}
+
 # why_differs NATIVE GUEST STATUS WORD: prints a reason, or nothing.
 why_differs() {
 	local native guest
@@ -43,7 +50,7 @@ why_differs() {
 	elif [ "$guest" = 124 ]; then
 		echo "did not end within $CASE_SECONDS s"
 	elif [ "$guest" != "$3" ]; then
-		echo "status $guest instead of $3: $(cat "$2.out" "$2.err" | tail -n 1)"
+		echo "status $guest instead of $3: $(last_words "$2")"
 	elif ! diff "$1.seen" "$2.seen" > "$2.diff"; then
 		echo "its output differs: $(grep -c '^[<>]' "$2.diff") lines, first: $(sed -n 2p "$2.diff")"
 	elif [ -n "$(ls -A "$2")" ]; then

@@ -118,7 +118,6 @@ static void instruction_faults(void)
 	FAULT("rdmsr", NULL, __asm__ volatile("rdmsr" : : "c"(0xc0000080) : "rax", "rdx"));
 	FAULT("lgdt", NULL, __asm__ volatile("lgdt %0" : : "m"(bytes)));
 	FAULT("int3", NULL, __asm__ volatile("int3"));
-	FAULT("int 0x20", NULL, __asm__ volatile("int $0x20"));
 	FAULT("misaligned movaps", NULL,
 		__asm__ volatile("movaps 1(%0), %%xmm0"
 				 :

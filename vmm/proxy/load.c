@@ -3,9 +3,9 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -33,6 +33,25 @@ static uint64_t load_bias(const struct elf_program *elf)
 	return elf->pie ? ABI_PIE_BASE - (elf->low & ~(elf->align - 1)) : 0;
 }
 
+/*
+ * What the kernel gave us, not getauxval(): a static glibc answers AT_HWCAP with bits of its own making, and
+ * programs look for SSE2 there.
+ */
+static uint64_t aux_host(uint64_t type)
+{
+	Elf64_auxv_t aux[64];
+	uint64_t value = 0;
+	int fd = open("/proc/self/auxv", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, aux, sizeof(aux));
+
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof(aux[0]) && aux[i].a_type != AT_NULL; i++)
+		if (aux[i].a_type == type)
+			value = aux[i].a_un.a_val;
+	if (fd >= 0)
+		close(fd);
+	return value;
+}
+
 static void aux_add(struct stack_plan *stack, uint64_t type, uint64_t value)
 {
 	stack->aux[stack->naux++] = (struct stack_aux){type, value};
@@ -46,8 +65,8 @@ static void aux_fill(struct stack_plan *stack, const struct elf_program *elf,
 	stack->naux = 0;
 	if (with_vdso)
 		aux_add(stack, AT_SYSINFO_EHDR, exec->vdso);
-	aux_add(stack, AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ));
-	aux_add(stack, AT_HWCAP, getauxval(AT_HWCAP));
+	aux_add(stack, AT_MINSIGSTKSZ, aux_host(AT_MINSIGSTKSZ));
+	aux_add(stack, AT_HWCAP, aux_host(AT_HWCAP));
 	aux_add(stack, AT_PAGESZ, ABI_PAGE);
 	aux_add(stack, AT_CLKTCK, (uint64_t)sysconf(_SC_CLK_TCK));
 	aux_add(stack, AT_PHDR, elf->phdr ? elf->phdr + load_bias(elf) : 0);
@@ -61,7 +80,7 @@ static void aux_fill(struct stack_plan *stack, const struct elf_program *elf,
 	aux_add(stack, AT_GID, getgid());
 	aux_add(stack, AT_EGID, getegid());
 	aux_add(stack, AT_SECURE, 0);
-	aux_add(stack, AT_HWCAP2, getauxval(AT_HWCAP2));
+	aux_add(stack, AT_HWCAP2, aux_host(AT_HWCAP2));
 }
 
 static int stack_prepare(struct load *load, struct abi_exec *exec, struct problem *problem)
