@@ -29,7 +29,7 @@ static u64 blocks_get(struct process *proc, u64 va, u64 want, u64 *got)
 		return slot->gpa + (va - slot->va);
 	do
 		gpa = pmem_alloc_run(this_core()->node, want, got);
-	while (!gpa && pmem_wait());
+	while (!gpa && (mm_warm_drop(proc) || pmem_wait()));
 	if (gpa) {
 		proc->mm.committed += *got * BLOCK_SIZE;
 		log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);

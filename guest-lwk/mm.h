@@ -35,6 +35,8 @@ struct mm {
 	struct gib_slot *slots;
 	u64 brk_start, brk;
 	u64 small_hint, sparse_hint, large_hint; /* where the search for a hole begins (mm_va.c) */
+#define MM_WARM 8
+	u64 warm[MM_WARM];  /* empty granules that keep their blocks (mm_unmap.c), 0: none */
 	u64 committed;      /* bytes of blocks that it holds */
 	u64 tlb_gen;        /* incremented when entries were taken away */
 	bool touch;         /* default commit mode */
@@ -66,6 +68,8 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end);
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot);
 /* [start, end) lies in vma: commits what of it is not. -ENOMEM. */
 s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end);
+/* Gives the blocks of warm granules back; true if there were any. */
+bool mm_warm_drop(struct process *proc);
 void mm_discard(struct process *proc, u64 start, u64 end);
 
 /* mm_sys.c: the calls. */

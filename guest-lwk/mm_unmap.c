@@ -77,6 +77,49 @@ static bool slot_goes(struct mm *mm, const struct gib_slot *slot, u64 start, u64
 	return false;
 }
 
+/*
+ * Warm granules: the last few that small mappings have left keep their blocks (with nothing populated, all zero),
+ * so that a program which maps and unmaps a few pages costs neither the proxy nor the janitor anything. They are
+ * given back when blocks run out. True: g stays.
+ */
+static bool warm_keep(struct mm *mm, u64 g)
+{
+	u32 slot = 0;
+
+	for (u32 i = 0; i < MM_WARM; i++) {
+		if (mm->warm[i] == g)
+			return true;
+		if (!mm->warm[i])
+			slot = i + 1;
+	}
+	if (slot)
+		mm->warm[slot - 1] = g;
+	return slot;
+}
+
+bool mm_warm_drop(struct process *proc)
+{
+	struct mm *mm = &proc->mm;
+	struct run run = {0};
+	bool any = false;
+
+	for (u32 i = 0; i < MM_WARM; i++) {
+		u64 g = mm->warm[i];
+		u64 *entry = g ? pt_granule(mm, g, false) : NULL;
+
+		mm->warm[i] = 0;
+		if (!entry || !*entry || in_use(mm, g, g + BLOCK_SIZE))
+			continue;
+		u64 block = pt_block(*entry);
+
+		pt_forget(entry);
+		run_add(proc, &run, g, block);
+		any = true;
+	}
+	run_free(proc, &run);
+	return any;
+}
+
 /* The granule at g loses its part of the unmapping [from, to). */
 static void granule_clean(struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
 {
@@ -86,7 +129,7 @@ static void granule_clean(struct process *proc, u64 *entry, u64 g, u64 from, u64
 	bool used = in_use(mm, g, g + BLOCK_SIZE);
 	u64 lo, hi;
 
-	if (!used && !slot) {
+	if (!used && !slot && (pt_is_large(*entry) || !warm_keep(mm, g))) {
 		u64 block = pt_block(*entry);
 
 		pt_forget(entry);
@@ -94,7 +137,7 @@ static void granule_clean(struct process *proc, u64 *entry, u64 g, u64 from, u64
 		return;
 	}
 	pt_depopulate(entry, start, end, &lo, &hi);
-	if (!used)
+	if (!used && slot)
 		pt_forget(entry);
 	if (lo && !(slot && slot_goes(mm, slot, from, to)))
 		pmem_zero(lo, hi - lo);

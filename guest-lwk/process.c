@@ -104,7 +104,8 @@ static void process_gone(struct process *proc)
 
 static void process_running(struct process *proc)
 {
-	bool stop = READ_ONCE(proc->share->stopped);
+	/* Also while the proxy is about to stop because the program said so (signal.c). */
+	bool stop = READ_ONCE(proc->share->stopped) || load_acquire(&proc->share->stop_signal);
 
 	signal_from_host(proc);
 	if (stop != proc->stopped) {

@@ -159,6 +159,7 @@ void mm_destroy(struct process *proc)
 	for (struct vma *vma = mm->first; vma; vma = vma->next)
 		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
 	mm_unmap(proc, 0, ABI_USER_END);
+	mm_warm_drop(proc);
 	pt_root_destroy(mm->root);
 	mm->root = 0;
 	spin_unlock(&mm->lock);

@@ -143,6 +143,16 @@ static s64 split(u64 *entry)
 	return 0;
 }
 
+static bool none_populated(const u64 *table)
+{
+	u64 any = 0;
+
+#pragma GCC unroll 16
+	for (u32 i = 0; i < ENTRIES; i++)
+		any |= table[i];
+	return !(any & PTE_POPULATED);
+}
+
 s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 {
 	u64 flags = leaf_flags(prot);
@@ -154,9 +164,15 @@ s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 	if (*entry & PTE_LARGE)
 		return 0;
 	u64 *table = granule_table(*entry);
+	bool fresh = !table;
 
 	if (table) {
 		block = pt_block(*entry);
+		if (whole(start, end) && none_populated(table)) { /* a warm granule (mm_unmap.c) */
+			*entry = block | PTE_LARGE | flags;
+			table_free(table);
+			return 0;
+		}
 	} else {
 		table = kpage_alloc();
 		if (!table)
@@ -167,6 +183,12 @@ s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 	u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE);
 	u64 leaf = (block + i * PAGE_SIZE) | flags;
 
+	if (fresh) {
+#pragma GCC unroll 16
+		for (u64 *p = &table[i]; n; n--, p++, leaf += PAGE_SIZE)
+			*p = leaf;
+		return 0;
+	}
 	for (u64 *p = &table[i]; n; n--, p++, leaf += PAGE_SIZE)
 		if (!(*p & PTE_POPULATED))
 			*p = leaf;
@@ -242,10 +264,14 @@ bool pt_all_populated(u64 entry, u64 start, u64 end)
 
 	if (!table)
 		return entry & PTE_POPULATED;
-	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
-		if (!(table[i] & PTE_POPULATED))
-			return false;
-	return true;
+	/* One instruction an entry: a forwarded buffer is looked at here, and ring 0 may be emulated. */
+	u64 *p = &table[page_index(start)], all = PTE_POPULATED;
+	u32 n = (u32)((end - start) / PAGE_SIZE);
+
+#pragma GCC unroll 16
+	while (n--)
+		all &= *p++;
+	return all;
 }
 
 s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)

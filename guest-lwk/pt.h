@@ -32,6 +32,11 @@ u64 *pt_granule(struct mm *mm, u64 va, bool create);
 /* True if the GiB that contains va has no tables yet (so it may become one whole block). */
 bool pt_gib_empty(struct mm *mm, u64 va);
 
+static inline bool pt_is_large(u64 entry)
+{
+	return entry & PTE_LARGE;
+}
+
 /* The granule's block, 0: none. */
 u64 pt_block(u64 entry);
 /*

@@ -24,9 +24,10 @@ static bool slot_free(u32 slot)
 
 static struct thread *slot_take(void)
 {
-	u32 slot = slot_hint, tried = 0;
+	u32 slot, tried = 0;
 
 	spin_lock(&slots_lock);
+	slot = slot_hint;
 	while (tried < ABI_MAX_THREADS && !slot_free(slot)) {
 		slot = (slot + 1) % ABI_MAX_THREADS;
 		tried++;
@@ -55,24 +56,28 @@ static u32 tid_make(u32 slot)
 	return ABI_TID_BASE + (generation[slot]++ % 0xff000) * ABI_MAX_THREADS + slot;
 }
 
-/* Everything but slot, state and kernel stack, which stay with the slot. */
+/* What the slot's last thread left. Stack and core stay; state too, which says that the slot is
+ * taken. */
 static void thread_clear(struct thread *t, struct process *proc)
 {
+	const size_t kept = offsetof(struct thread, state),
+		     rest = offsetof(struct thread, rq_next);
 	u64 *frame = (u64 *)thread_regs(t) - SWITCH_WORDS - 1;
+	u64 kstack = t->kstack;
+	u32 slot = t->slot;
 
-	for (u32 i = 0; i < SWITCH_WORDS; i++)
-		frame[i] = 0;
+	memset(frame, 0, SWITCH_WORDS * sizeof(*frame));
 	frame[SWITCH_WORDS] = (u64)thread_entry;
-	*t = (struct thread){
-		.proc = proc,
-		.slot = t->slot,
-		.tid = proc->pid,
-		.kstack = t->kstack,
-		.ksp = (u64)frame,
-		.state = THREAD_READY,
-		.core = this_core(),
-		.affinity = proc->affinity,
-	};
+	/* A wake-up that comes late (futex.c) may look at state and core at any time. */
+	memset(t, 0, kept);
+	memset((char *)t + rest, 0, sizeof(*t) - rest);
+	WRITE_ONCE(t->core, this_core());
+	t->proc = proc;
+	t->slot = slot;
+	t->kstack = kstack;
+	t->tid = proc->pid;
+	t->ksp = (u64)frame;
+	t->affinity = proc->affinity;
 }
 
 /* False: the process is ending. */
@@ -125,8 +130,8 @@ static void tell_others(struct thread *t)
 }
 
 /*
- * Whoever ends last, leader or not, gives the process its status, as on Linux since 6.0. The lock is held
- * while the end is published, so that core 0 does not reap the process before.
+ * Whoever ends last, leader or not, gives the process its status, as on Linux since 6.0. The
+ * lock is held while the end is published, so that core 0 does not reap the process before.
  */
 static void thread_unlink(struct thread *t, u32 code)
 {
