@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Thin: meson builds, the scripts of tests/ test. The targets run and test install what is missing.
 
-LWVMM := build/lwvmm
+LWVMM ?= build/lwvmm
 export LWVMM
 
 build: build/build.ninja

@@ -4,8 +4,10 @@
 #include "guest-lwk/sched.h"
 #include "guest-lwk/vdso/read.h"
 
-/* Clocks of negative numbers: ~pid << 3 | PER_THREAD | kind, from clock_getcpuclockid() and its
- * kin. */
+/*
+ * Clocks of negative numbers: ~pid << 3 | PER_THREAD | kind, from clock_getcpuclockid() and its
+ * kin.
+ */
 #define CPU_CLOCK_PER_THREAD 4
 #define CPU_CLOCK_KIND       3 /* 0 all, 1 user, 2 scheduler's; 3 is no CPU clock */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* New threads, as the C libraries ask for them. New processes are refused: nothing would stand
- * in for them. */
+/*
+ * New threads, as the C libraries ask for them. New processes are refused: nothing would stand
+ * in for them.
+ */
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
@@ -110,8 +112,10 @@ static s64 clone_thread(const struct new_thread *new)
 	struct regs *regs = thread_regs(child);
 	u32 tid = child->tid;
 
-	/* Without memory for the area it runs with the default rounding: it is in the process
-	 * already. */
+	/*
+	 * Without memory for the area it runs with the default rounding: it is in the process
+	 * already.
+	 */
 	if (inherit_fp_control(child))
 		printk("thread %u: no memory for its floating-point modes", tid);
 	*regs = *thread_regs(self);

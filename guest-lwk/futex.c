@@ -171,8 +171,10 @@ static s64 join(struct thread *t, u64 key, u32 value, u32 bitset)
 	return 0;
 }
 
-/* True if it was still waiting; false: a waker had it. A requeue may change the bucket under
- * our feet. */
+/*
+ * True if it was still waiting; false: a waker had it. A requeue may change the bucket under
+ * our feet.
+ */
 static bool withdraw(struct thread *t)
 {
 	struct futex_bucket *b;
@@ -268,8 +270,10 @@ s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private)
 	if (unlikely(addr >= ABI_USER_END))
 		return -EFAULT;
 	fence_full(); /* the program's store before our load of the count: see the top */
-	/* Linux looks whether a PRIVATE word is mapped only when somebody waits; a shared one
-	 * it always does. */
+	/*
+	 * Linux looks whether a PRIVATE word is mapped only when somebody waits; a shared one
+	 * it always does.
+	 */
 	if (private && likely(!READ_ONCE(*filter_of(addr))))
 		return 0;
 	return wake_waiters(addr, count, bitset, private);

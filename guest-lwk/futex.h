@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for a word of the program, and waking those who wait. All results: the number woken,
- * or -errno. */
+/*
+ * Waiting for a word of the program, and waking those who wait. All results: the number woken,
+ * or -errno.
+ */
 #ifndef LWK_FUTEX_H
 #define LWK_FUTEX_H
 
@@ -17,8 +19,10 @@ struct futex_deadline {
 /* 0: woken. -EAGAIN: the word is not `value`. -ETIMEDOUT, or a restart code (signal.h). */
 s64 futex_wait(u64 addr, u32 value, u32 bitset, const struct futex_deadline *end);
 s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private);
-/* Wakes some waiters of addr and lets others wait for addr2. expected: -EAGAIN unless the word
- * is that. */
+/*
+ * Wakes some waiters of addr and lets others wait for addr2. expected: -EAGAIN unless the word
+ * is that.
+ */
 s64 futex_requeue(u64 addr, u32 wake, u32 move, u64 addr2, const u32 *expected);
 /* For the kernel itself: of the current process, whoever waits. */
 s64 futex_wake_addr(u64 addr, u32 count);

@@ -12,11 +12,17 @@
 #define SI_KERNEL 128
 #define SI_TIMER  (-2)
 #define USEC_NS   1000ULL
-/* However short the interval: the program gets on between two signals. */
-#define LEAST_NS 50000ULL
+/*
+ * However short the interval, the program must get on between two signals. Delivering one takes
+ * up to some milliseconds where ring 0 is emulated.
+ */
+#define LEAST_NS          50000ULL
+#define LEAST_SOFTWARE_NS 5000000ULL
 
-/* Its last signal is still queued: that one's overrun counts on, as POSIX has it. process.lock
- * is held. */
+/*
+ * Its last signal is still queued: that one's overrun counts on, as POSIX has it. process.lock
+ * is held.
+ */
 static bool still_queued(struct sigpending *pending, const struct itimer *it, u32 more)
 {
 	struct sigqueue *q;
@@ -65,6 +71,19 @@ static bool expiry(struct itimer *it, u32 missed, struct ksiginfo *info, struct 
 	return true;
 }
 
+/*
+ * Periods that have passed since the deadline, and those left out because they are too short.
+ */
+static u64 periods_missed(const struct itimer *it, u64 now)
+{
+	u64 least = ns_to_tsc(machine.software_kvm ? LEAST_SOFTWARE_NS : LEAST_NS);
+
+	if (!it->interval_tsc)
+		return 0;
+	return (now - it->deadline_tsc) / it->interval_tsc +
+	       (it->interval_tsc < least ? least / it->interval_tsc : 0);
+}
+
 static void itimer_fire(struct timer *timer)
 {
 	struct itimer *it = container_of(timer, struct itimer, timer);
@@ -76,27 +95,31 @@ static void itimer_fire(struct timer *timer)
 
 	spin_lock(&proc->lock);
 	if (it->armed && it->deadline_tsc <= now && !proc->exiting) {
-		u64 missed = it->interval_tsc ? (now - it->deadline_tsc) / it->interval_tsc : 0;
-		u64 next = it->deadline_tsc + (missed + 1) * it->interval_tsc;
+		u64 missed = periods_missed(it, now);
 
 		send = expiry(it, (u32)MIN(missed, 0x7ffffffe), &info, &to);
-		itimer_arm(it, it->interval_tsc ? MAX(next, now + ns_to_tsc(LEAST_NS)) : 0,
-			it->interval_tsc);
+		itimer_arm(it,
+			it->interval_tsc ? it->deadline_tsc + (missed + 1) * it->interval_tsc
+					 : 0,
+			it->interval_ns);
 	}
 	spin_unlock(&proc->lock);
-	/* A thread that ends now leaves its slot behind: the signal finds nobody, or comes
-	 * late. */
+	/*
+	 * A thread that ends now leaves its slot behind: the signal finds nobody, or comes
+	 * late.
+	 */
 	if (send && to)
 		signal_send_thread(to, &info);
 	else if (send)
 		signal_send_process(proc, &info);
 }
 
-void itimer_arm(struct itimer *it, u64 deadline_tsc, u64 interval_tsc)
+void itimer_arm(struct itimer *it, u64 deadline_tsc, u64 interval_ns)
 {
 	it->armed = deadline_tsc != 0;
 	it->deadline_tsc = deadline_tsc;
-	it->interval_tsc = interval_tsc;
+	it->interval_tsc = clock_ticks(interval_ns);
+	it->interval_ns = interval_ns;
 	it->timer.fire = itimer_fire;
 	if (it->armed)
 		timer_start(&it->timer, deadline_tsc);
@@ -113,7 +136,7 @@ void itimer_left(const struct itimer *it, u64 *left, u64 *interval)
 		return;
 	/* Armed but late is about to fire: 0 would mean 'not armed'. */
 	*left = MAX(it->deadline_tsc > now ? tsc_to_ns(it->deadline_tsc - now) : 0, USEC_NS);
-	*interval = tsc_to_ns(it->interval_tsc);
+	*interval = it->interval_ns; /* as it was given: ticks and back would round it */
 }
 
 u64 itimer_span(u64 ns)
@@ -125,8 +148,10 @@ void itimers_end(struct process *proc)
 {
 	struct itimers *all = &proc->itimers;
 
-	/* fire() does nothing once it sees armed == false; afterwards none runs that saw it
-	 * true. */
+	/*
+	 * fire() does nothing once it sees armed == false; afterwards none runs that saw it
+	 * true.
+	 */
 	spin_lock(&proc->lock);
 	all->real.armed = false;
 	for (u32 i = 0; i < ITIMERS_POSIX; i++)
@@ -192,7 +217,7 @@ static void real_set(u64 ns, u64 interval_ns, u64 *old_left, u64 *old_interval)
 	it->signo = SIGALRM;
 	it->notify = SIGEV_SIGNAL;
 	itimer_left(it, old_left, old_interval);
-	itimer_arm(it, itimer_span(ns), clock_ticks(interval_ns));
+	itimer_arm(it, itimer_span(ns), interval_ns);
 	spin_unlock(&proc->lock);
 }
 

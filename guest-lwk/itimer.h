@@ -8,7 +8,7 @@
 enum { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID = 4 };
 
 /* Starts or stops (deadline 0) it. Caller holds proc->lock. */
-void itimer_arm(struct itimer *it, u64 deadline_tsc, u64 interval_tsc);
+void itimer_arm(struct itimer *it, u64 deadline_tsc, u64 interval_ns);
 /* Time left and interval in ns; 0, 0: not armed. Caller holds proc->lock. */
 void itimer_left(const struct itimer *it, u64 *left, u64 *interval);
 /* The TSC value ns from now, and 0 for 0. */

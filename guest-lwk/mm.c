@@ -22,18 +22,24 @@ static u64 empty_granules(const u64 *entry, u64 va, u64 want)
 static u64 blocks_get(struct process *proc, u64 va, u64 want, u64 *got)
 {
 	struct gib_slot *slot = mm_slot_find(&proc->mm, va);
-	u64 gpa;
+	u64 gpa = 0;
 
-	*got = 1;
-	if (slot)
-		return slot->gpa + (va - slot->va);
-	do
-		gpa = pmem_alloc_run(this_core()->node, want, got);
-	while (!gpa && (mm_warm_drop(proc) || pmem_wait()));
-	if (gpa) {
-		proc->mm.committed += *got * BLOCK_SIZE;
-		log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);
+	if (!slot && mm_in_large_area(va))
+		slot = mm_slot_create(proc, va);
+	while (!slot && !(gpa = pmem_alloc_run(this_core()->node, want, got))) {
+		if (mm_warm_drop(proc))
+			continue;
+		/* Elsewhere a GiB gets a whole block only when 2 MiB blocks have run out. */
+		slot = mm_slot_create(proc, va);
+		if (!slot && !pmem_wait())
+			return 0;
 	}
+	if (slot) {
+		*got = 1;
+		return slot->gpa + (va - slot->va);
+	}
+	proc->mm.committed += *got * BLOCK_SIZE;
+	log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);
 	return gpa;
 }
 
@@ -49,13 +55,6 @@ static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 	return -ENOMEM;
 }
 
-/* Elsewhere a GiB gets a whole block only when 2 MiB blocks have run out. */
-static void slot_consider(struct process *proc, u64 va)
-{
-	if (pmem_has_gib() && (mm_in_large_area(va) || !pmem_has_blocks()) && pt_gib_empty(&proc->mm, va))
-		mm_slot_create(proc, va);
-}
-
 /* Commits what of vma lies in the granules that [start, end) touches. */
 static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 {
@@ -63,7 +62,6 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 	u64 block = 0, left = 0;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
-		slot_consider(proc, g);
 		u64 *entry = pt_granule(mm, g, true);
 
 		if (!entry)
@@ -90,7 +88,7 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 
 static bool prot_allows(const struct vma *vma, bool write, bool exec)
 {
-	return vma->prot && (!write || vma->prot & ABI_PROT_W) && (!exec || vma->prot & ABI_PROT_X);
+	return vma->prot && !(vma->flags & VMA_BEYOND) && (!write || vma->prot & ABI_PROT_W) && (!exec || vma->prot & ABI_PROT_X);
 }
 
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
@@ -103,7 +101,9 @@ s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 	spin_lock(&mm->lock);
 	struct vma *vma = vma_find(mm, va);
 
-	if (vma && !(vma->flags & VMA_FIXED_KERNEL))
+	if (vma && vma->flags & VMA_BEYOND)
+		ret = -ENOMEM;
+	else if (vma && !(vma->flags & VMA_FIXED_KERNEL))
 		ret = prot_allows(vma, write, exec) ? populate(proc, vma, va, va + 1) : -EACCES;
 	else if (vma)
 		ret = -EACCES;
@@ -153,23 +153,27 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 
 u64 mm_gpa(struct process *proc, u64 va, bool write)
 {
-	u64 gpa = 0;
+	struct mm *mm = &proc->mm;
 
-	if (!mm_check(proc, va, 1, write ? ABI_PROT_W : ABI_PROT_R))
-		return 0;
-	spin_lock(&proc->mm.lock);
-	u64 *entry = pt_granule(&proc->mm, va, false);
+	/* The page tables first: futexes come here, and their words are nearly always committed. */
+	for (int tries = 0; tries < 2 && va < ABI_USER_END; tries++) {
+		spin_lock(&mm->lock);
+		u64 *entry = pt_granule(mm, va, false);
+		u64 gpa = entry ? pt_gpa(*entry, va, write) : 0;
 
-	if (entry && *entry)
-		gpa = pt_block(*entry) + (va & (BLOCK_SIZE - 1));
-	spin_unlock(&proc->mm.lock);
-	return gpa;
+		spin_unlock(&mm->lock);
+		if (gpa)
+			return gpa;
+		if (!mm_check(proc, va, 1, write ? ABI_PROT_W : ABI_PROT_R))
+			return 0;
+	}
+	return 0;
 }
 
 /* Where memory is committed when it is asked for: not stacks, .bss, reservations, PROT_NONE. */
 static bool commits_now(const struct vma *vma)
 {
-	return vma->prot && !(vma->flags & VMA_TOUCH);
+	return vma->prot && !(vma->flags & (VMA_TOUCH | VMA_BEYOND));
 }
 
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags)

@@ -12,7 +12,8 @@
 
 struct process;
 
-enum { VMA_TOUCH = 1, /* commit at first touch */ VMA_STACK = 2, /* grows down */ VMA_FIXED_KERNEL = 4 /* vDSO */ };
+enum { VMA_TOUCH = 1, /* commit at first touch */ VMA_STACK = 2, /* grows down */ VMA_FIXED_KERNEL = 4, /* vDSO */
+	VMA_BEYOND = 8 /* private file mapping, pages after the file's end: SIGBUS */ };
 
 struct vma {
 	u64 start, end;
@@ -50,7 +51,7 @@ void mm_destroy(struct process *proc); /* all threads gone; blocks go to the rec
 
 /*
  * A page fault of the program (or of the kernel on its behalf): 0 when it was made good, -EFAULT (nothing
- * mapped there), -EACCES (not with this protection), -ENOMEM.
+ * mapped there), -EACCES (not with this protection), -ENOMEM (none left, or VMA_BEYOND).
  */
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec);
 /* True if [va, va+len) is mapped with prot; commits it. For buffers of forwarded calls. */

@@ -42,7 +42,10 @@ static bool is_free(struct mm *mm, u64 addr, u64 len)
 	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP && (!vma || vma->start >= addr + len);
 }
 
-/* The bytes of a private file mapping, read straight into it by the proxy. */
+/*
+ * The bytes of a private file mapping, read straight into it by the proxy: how many there were, less than len
+ * where the file ends.
+ */
 static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
 {
 	u64 done = 0;
@@ -53,26 +56,41 @@ static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
 
 		if (n == -EINTR)
 			continue;
+		if (n == ABI_NOT_BEGUN) /* a signal waits: the call again after it */
+			return -ERESTARTNOINTR;
 		if (n == 0)
 			break;
 		if (n < 0) /* directories and pipes have no pages: as mmap says it */
 			return n == -21 || n == -29 ? -ENODEV : n == -EBADF ? -EBADF : -EACCES;
 		done += (u64)n;
 	}
-	return 0;
+	return (s64)done;
+}
+
+/* Pages that begin after the file's end are SIGBUS, not zeros. */
+static s64 beyond_map(struct process *proc, u64 start, u64 end, u64 prot)
+{
+	s64 ret = mm_unmap(proc, start, end);
+
+	if (!ret)
+		ret = mm_mmap(proc, start, end - start, (u32)prot, 0, VMA_BEYOND);
+	return ret < 0 ? ret : 0;
 }
 
 static s64 file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 off)
 {
 	s64 ret = file_fill(proc, addr, len, fd, off);
+	u64 filled = ret > 0 ? ALIGN_UP((u64)ret, PAGE_SIZE) : 0;
 
 	spin_lock(&proc->mm.lock);
-	if (ret)
+	if (ret >= 0 && filled < len)
+		ret = beyond_map(proc, addr + filled, addr + len, prot);
+	if (ret >= 0 && filled && prot != (ABI_PROT_R | ABI_PROT_W))
+		ret = mm_protect(proc, addr, addr + filled, (u32)prot);
+	if (ret < 0)
 		mm_unmap(proc, addr, addr + len);
-	else if (prot != (ABI_PROT_R | ABI_PROT_W))
-		ret = mm_protect(proc, addr, addr + len, (u32)prot);
 	spin_unlock(&proc->mm.lock);
-	return ret ? ret : (s64)addr;
+	return ret < 0 ? ret : (s64)addr;
 }
 
 static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
@@ -201,6 +219,8 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 		struct vma *vma = vma_find(&proc->mm, at);
 
 		ret = vma ? 0 : -ENOMEM;
+		if (vma && vma->flags & VMA_FIXED_KERNEL && advice == MADV_DONTNEED)
+			ret = -EINVAL;
 		at = vma ? vma->end : at;
 	}
 	if (!ret && advice == MADV_DONTNEED)

@@ -60,12 +60,13 @@ u64 mm_pick(struct mm *mm, u64 len, bool touch)
 	u64 align = len >= GIB_SIZE && pmem_has_gib() ? GIB_SIZE : BLOCK_SIZE;
 	u64 va = 0;
 
-	if (len < BLOCK_SIZE)
+	/* Where 1 GiB pages are, only the large area has them to give (mm_slot_create). */
+	if (len < BLOCK_SIZE && !(pmem_few_blocks() && (mm->slots || pmem_has_gib())))
 		va = pick(mm, len, PAGE_SIZE, SPARSE_TOP, ABI_MMAP_TOP, &mm->small_hint);
 	else if (touch && len >= SPARSE_LEN)
 		va = pick(mm, len, BLOCK_SIZE, LARGE_TOP, SPARSE_TOP, &mm->sparse_hint);
 	if (!va)
-		va = pick(mm, len, align, LARGE_END, LARGE_TOP, &mm->large_hint);
+		va = pick(mm, len, len < BLOCK_SIZE ? PAGE_SIZE : align, LARGE_END, LARGE_TOP, &mm->large_hint);
 	return va;
 }
 

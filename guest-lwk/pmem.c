@@ -10,6 +10,7 @@ struct range {
 	u64 *map;
 	u64 hint; /* words below it have no free bit */
 	u64 nfree;
+	u64 npending; /* in the reclaim ring, not back yet */
 	u32 node;
 	bool gib; /* the host's pages are 1 GiB: proxies map whole ones only */
 };
@@ -86,22 +87,24 @@ static u64 range_take(struct range *r, u64 want, u64 *got)
 	return r->gpa + bit * BLOCK_SIZE;
 }
 
+static struct range *range_of(u64 gpa)
+{
+	for (u32 i = 0; i < nranges; i++)
+		if (gpa >= ranges[i].gpa && gpa < ranges[i].gpa + ranges[i].nblocks * BLOCK_SIZE)
+			return &ranges[i];
+	panic("pmem: %lx is no RAM", gpa);
+}
+
 static void range_give(u64 gpa, u64 len)
 {
-	for (u32 i = 0; i < nranges; i++) {
-		struct range *r = &ranges[i];
+	struct range *r = range_of(gpa);
+	u64 first = (gpa - r->gpa) / BLOCK_SIZE;
 
-		if (gpa < r->gpa || gpa >= r->gpa + r->nblocks * BLOCK_SIZE)
-			continue;
-		u64 first = (gpa - r->gpa) / BLOCK_SIZE;
-
-		for (u64 b = first; b < first + len / BLOCK_SIZE; b++)
-			r->map[b / 64] |= 1ULL << (b % 64);
-		r->nfree += len / BLOCK_SIZE;
-		r->hint = MIN(r->hint, first / 64);
-		return;
-	}
-	panic("pmem: %lx is no RAM", gpa);
+	for (u64 b = first; b < first + len / BLOCK_SIZE; b++)
+		r->map[b / 64] |= 1ULL << (b % 64);
+	r->nfree += len / BLOCK_SIZE;
+	r->npending -= len / BLOCK_SIZE;
+	r->hint = MIN(r->hint, first / 64);
 }
 
 /* What the janitor has cleaned. Caller holds pmem_lock. True if anything came. */
@@ -178,7 +181,7 @@ static u64 range_take_gib(struct range *r)
 	return 0;
 }
 
-u64 pmem_alloc_gib(u32 node)
+static u64 take_gib(u32 node)
 {
 	u64 gpa = 0;
 
@@ -203,9 +206,40 @@ bool pmem_has_blocks(void)
 bool pmem_has_gib(void)
 {
 	for (u32 i = 0; i < nranges; i++)
-		if (ranges[i].gib && ranges[i].nfree >= 512)
+		if (ranges[i].gib && READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending) >= 512)
 			return true;
 	return false;
+}
+
+static bool gib_pending(void)
+{
+	for (u32 i = 0; i < nranges; i++)
+		if (ranges[i].gib && READ_ONCE(ranges[i].npending))
+			return true;
+	return false;
+}
+
+u64 pmem_alloc_gib(u32 node)
+{
+	u64 gpa;
+
+	do
+		gpa = take_gib(node);
+	while (!gpa && gib_pending() && pmem_wait());
+	return gpa;
+}
+
+/* Kept back from requests that can do without, for stacks, .bss and heaps. */
+#define FEW_BLOCKS 16
+
+bool pmem_few_blocks(void)
+{
+	u64 n = 0;
+
+	for (u32 i = 0; i < nranges; i++)
+		if (!ranges[i].gib)
+			n += READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending);
+	return n < FEW_BLOCKS;
 }
 
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
@@ -219,6 +253,7 @@ void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 	ring->rec[ring->head % ABI_RECLAIM_RECORDS] =
 		(struct abi_reclaim_rec){.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc};
 	pending_bytes += len;
+	range_of(gpa)->npending += len / BLOCK_SIZE;
 	store_release(&ring->head, ring->head + 1);
 	/* The clean ring is as long as this one, so neither side can be stuck behind the other. */
 	clean_take();

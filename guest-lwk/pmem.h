@@ -27,9 +27,11 @@ u64 pmem_alloc(u32 node);
 u64 pmem_alloc_run(u32 node, u64 want, u64 *got);
 /* True while there are single 2 MiB blocks to be had for programs. */
 bool pmem_has_blocks(void);
-/* True while there are whole 1 GiB blocks to be had. */
+/* True while there are whole 1 GiB blocks to be had, now or when the janitor is done with them. */
 bool pmem_has_gib(void);
-/* One 1 GiB block. 0: none. */
+/* True when 2 MiB blocks run out that are no part of a 1 GiB block. */
+bool pmem_few_blocks(void);
+/* One 1 GiB block; waits for the janitor if it has one. 0: none. */
 u64 pmem_alloc_gib(u32 node);
 /* Waits for the janitor if blocks are on their way back; true if trying again makes sense. */
 bool pmem_wait(void);

@@ -35,8 +35,10 @@ static void timer_unlock(struct itimer *it)
 	spin_unlock(&it->proc->lock);
 }
 
-/* A free one, used from now on. Those deleted stay for the next: a fire() may still look at
- * them. */
+/*
+ * A free one, used from now on. Those deleted stay for the next: a fire() may still look at
+ * them.
+ */
 static s64 timer_take(struct process *proc, const struct itimer *setting)
 {
 	s64 id = -EAGAIN;
@@ -151,7 +153,7 @@ s64 sys_timer_settime(u64 id, u64 flags, u64 new_value, u64 old_value)
 	if (!err) {
 		itimer_left(it, &left, &old_interval);
 		it->overrun = 0;
-		itimer_arm(it, deadline, clock_ticks(interval));
+		itimer_arm(it, deadline, interval);
 	}
 	timer_unlock(it);
 	if (!err && old_value)

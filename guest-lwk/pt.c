@@ -84,7 +84,13 @@ bool pt_gib_empty(struct mm *mm, u64 va)
 	u64 *table = gpa_to_ptr(mm->root);
 
 	table = table_below(&table[va >> 39 & 511], false);
-	return !table || !table[va >> 30 & 511];
+	if (table)
+		table = table_below(&table[va >> 30 & 511], false);
+	/* Tables stay when their granules go (mm_unmap). */
+	for (u32 i = 0; table && i < ENTRIES; i++)
+		if (table[i])
+			return false;
+	return true;
 }
 
 static u64 leaf_flags(u32 prot)
@@ -256,6 +262,17 @@ void pt_forget(u64 *entry)
 	*entry = 0;
 	if (table)
 		table_free(table);
+}
+
+u64 pt_gpa(u64 entry, u64 va, bool write)
+{
+	u64 *table = granule_table(entry);
+	u64 leaf = table ? table[page_index(va)] : entry;
+	u64 want = PTE_PRESENT | (write ? PTE_WRITE : 0);
+
+	if ((leaf & want) != want)
+		return 0;
+	return table ? (leaf & PTE_ADDR) + (va & (PAGE_SIZE - 1)) : pt_block(entry) + (va & (BLOCK_SIZE - 1));
 }
 
 bool pt_all_populated(u64 entry, u64 start, u64 end)

@@ -29,7 +29,7 @@ void pt_root_destroy(u64 root);
 
 /* The granule's PD entry. With create, tables are made on the way (NULL: no memory). */
 u64 *pt_granule(struct mm *mm, u64 va, bool create);
-/* True if the GiB that contains va has no tables yet (so it may become one whole block). */
+/* True if no granule of the GiB that contains va has a block (so it may become one whole block). */
 bool pt_gib_empty(struct mm *mm, u64 va);
 
 static inline bool pt_is_large(u64 entry)
@@ -55,6 +55,8 @@ s64 pt_hide(u64 *entry, u64 start, u64 end);
 void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi);
 /* Takes the block out of the granule, whose pages are all depopulated or to be forgotten. */
 void pt_forget(u64 *entry);
+/* Where va is, as the processor would find it (with write: writable); 0: not present so. */
+u64 pt_gpa(u64 entry, u64 va, bool write);
 /* True if all of [start, end) of the granule is populated. */
 bool pt_all_populated(u64 entry, u64 start, u64 end);
 /* Maps one page that is no block's (the vDSO), read-only. -ENOMEM. */

@@ -4,7 +4,8 @@
 
 struct thread;
 
-/* The current thread ends: marks the robust mutexes that it holds and wakes a waiter of each.
+/*
+ * The current thread ends: marks the robust mutexes that it holds and wakes a waiter of each.
  */
 void robust_exit(struct thread *t);
 

@@ -11,15 +11,24 @@
 
 #include "guest-lwk/process.h"
 
-/* Declares the current thread BLOCKED. Full fence: what is read afterwards is newer than the declaration. */
+/*
+ * Declares the current thread BLOCKED. Full fence: what is read afterwards is newer than the
+ * declaration.
+ */
 void sched_prepare(void);
 /* Takes sched_prepare() back when there is nothing to wait for. */
 void sched_cancel(void);
 /* Gives the core away; returns when the current thread runs again. */
 void schedule(void);
-/* Makes a blocked thread ready on its core (kicked if it is another core). True if it was blocked. Any core. */
+/*
+ * Makes a blocked thread ready on its core (kicked if it is another core). True if it was
+ * blocked. Any core.
+ */
 bool sched_wake(struct thread *t);
-/* First start of a thread made by thread_create(): picks a core in t->affinity and queues it there. */
+/*
+ * First start of a thread made by thread_create(): picks a core in t->affinity and queues it
+ * there.
+ */
 void sched_start(struct thread *t);
 /* The current thread stays ready, others go first. */
 void sched_yield_now(void);
@@ -38,9 +47,14 @@ u64 sched_allowed(const struct thread *t);
 void sched_slice_end(struct core *core);
 /* The idle loop: polls, then halts. Never returns. core->idle is current. */
 void sched_idle(void) NORETURN;
-/* TSC ticks of CPU time of t up to now. Any core; t cannot end meanwhile (itself, or process.lock held). */
+/*
+ * TSC ticks of CPU time of t up to now. Any core; t cannot end meanwhile (itself, or
+ * process.lock held).
+ */
 u64 sched_cpu_tsc(struct thread *t);
-/* A blocking call of the current thread must end now: a signal came or the process is ending. */
+/*
+ * A blocking call of the current thread must end now: a signal came or the process is ending.
+ */
 static inline bool sched_interrupted(void)
 {
 	return READ_ONCE(current_thread()->proc->exiting) || signal_pending_now();

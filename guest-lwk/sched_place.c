@@ -12,7 +12,8 @@ u64 sched_allowed(const struct thread *t)
 	return mask ? mask : all;
 }
 
-/* One thread a core, in the order of the mask; then the least loaded one, the same node first.
+/*
+ * One thread a core, in the order of the mask; then the least loaded one, the same node first.
  */
 struct core *place_choose(u64 allowed, u32 node)
 {

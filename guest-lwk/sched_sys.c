@@ -14,7 +14,8 @@ s64 sys_sched_yield(void)
 	return 0;
 }
 
-/* The thread of the current process with this tid (0: the current one); process.lock is held.
+/*
+ * The thread of the current process with this tid (0: the current one); process.lock is held.
  */
 static struct thread *find_thread(u32 tid)
 {

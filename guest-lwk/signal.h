@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals. Actions belong to the process, masks and directed signals to the thread, all under process.lock.
- * Layouts are Linux's x86-64 ABI (sigframe.c).
+ * Signals. Actions belong to the process, masks and directed signals to the thread, all under
+ * process.lock. Layouts are Linux's x86-64 ABI (sigframe.c).
  */
 #ifndef LWK_SIGNAL_H
 #define LWK_SIGNAL_H
@@ -12,7 +12,7 @@ struct process;
 struct thread;
 struct regs;
 
-#define NSIG 64
+#define NSIG       64
 #define SIGMASK(n) (1ULL << ((n)-1))
 
 struct ksiginfo {
@@ -20,7 +20,7 @@ struct ksiginfo {
 	s32 pid;
 	u32 uid;
 	s32 status;
-	u64 value;  /* sigval, or si_addr of a fault */
+	u64 value; /* sigval, or si_addr of a fault */
 	s32 timerid, overrun;
 };
 
@@ -51,34 +51,44 @@ struct sighand {
 
 struct signals {
 	u64 blocked;
-	u64 saved_blocked;  /* sigsuspend, ppoll and the like: put back after delivery */
+	u64 saved_blocked; /* sigsuspend, ppoll and the like: put back after delivery */
 	bool restore_saved;
-	u64 waited;         /* sigtimedwait: blocked, but they wake the thread */
+	u64 waited; /* sigtimedwait: blocked, but they wake the thread */
 	struct sigpending pending;
-	bool work;          /* something to look at before the next return to the program (read unlocked) */
-	bool closed;        /* the thread is ending: nothing is queued for it any more */
+	bool work; /* something to look at before the next return to the program (read unlocked)
+		    */
+	bool closed; /* the thread is ending: nothing is queued for it any more */
 	u64 alt_sp, alt_size;
 	u32 alt_flags;
 };
 
-/* A fault of the program at regs: forces signo on the current thread (default action if blocked/ignored). */
+/*
+ * A fault of the program at regs: forces signo on the current thread (default action if
+ * blocked/ignored).
+ */
 void signal_fault(struct regs *regs, s32 signo, s32 code, u64 addr);
-/* Sends to a process (any thread that does not block it) or to one thread. 0 or -EAGAIN. Takes process.lock. */
+/*
+ * Sends to a process (any thread that does not block it) or to one thread. 0 or -EAGAIN. Takes
+ * process.lock.
+ */
 s64 signal_send_process(struct process *proc, const struct ksiginfo *info);
 s64 signal_send_thread(struct thread *t, const struct ksiginfo *info);
 /* Takes what the host has posted in proc->share->sig_pending. Core 0. */
 void signal_from_host(struct process *proc);
-/* Before returning to the program, when signals.work is set: builds a frame or takes the default action. */
+/*
+ * Before returning to the program, when signals.work is set: builds a frame or takes the
+ * default action.
+ */
 void signal_deliver(struct regs *regs);
 /* True if the current thread has an unblocked signal that would interrupt a blocking call. */
 bool signal_pending_now(void);
 /*
- * A blocking call was interrupted: arranges that it is restarted (SA_RESTART or no handler) or returns
- * -EINTR once the pending signal is delivered. Call it as `return signal_interrupted(restartable)`.
- * Returns a private code that signal_deliver() turns into rax or a restart.
+ * A blocking call was interrupted: arranges that it is restarted (SA_RESTART or no handler) or
+ * returns -EINTR once the pending signal is delivered: it returns one of these, negative, which
+ * signal_deliver() turns into rax or a restart.
  */
-#define ERESTART      512 /* restart if SA_RESTART, else -EINTR */
-#define ERESTARTNOINTR 513 /* the call never began (ABI_NOT_BEGUN): made again in any case, after the handler */
+#define ERESTART       512 /* restart if SA_RESTART, else -EINTR */
+#define ERESTARTNOINTR 513 /* it never began (ABI_NOT_BEGUN): again in any case */
 #define ERESTARTNOHAND 514 /* restart only when no handler runs, else -EINTR */
 /* New process: actions default but inherited ignores; main thread: inherited mask. */
 void signal_init(struct process *proc, u64 ignored);

@@ -71,7 +71,8 @@ void alarm_clear(void)
 	timer_stop(&current_thread()->sleep_timer);
 }
 
-/* 0, or -ERESTARTNOHAND when a signal came first: the caller has the remaining time told then.
+/*
+ * 0, or -ERESTARTNOHAND when a signal came first: the caller has the remaining time told then.
  */
 static s64 sleep_until(u32 clock, u64 until)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Local system calls: threads, futexes, time, timers, scheduling (the mm family's are in mm.h).
+/*
+ * Local system calls: threads, futexes, time, timers, scheduling (the mm family's are in mm.h).
  */
 #ifndef LWK_SYS_H
 #define LWK_SYS_H

@@ -49,15 +49,19 @@ static void slot_give(struct thread *t)
 	spin_unlock(&slots_lock);
 }
 
-/* Unlike any other of this guest, above the host's pids and below 2^30, which is what a futex
- * word can hold. */
+/*
+ * Unlike any other of this guest, above the host's pids and below 2^30, which is what a futex
+ * word can hold.
+ */
 static u32 tid_make(u32 slot)
 {
 	return ABI_TID_BASE + (generation[slot]++ % 0xff000) * ABI_MAX_THREADS + slot;
 }
 
-/* What the slot's last thread left. Stack and core stay; state too, which says that the slot is
- * taken. */
+/*
+ * What the slot's last thread left. Stack and core stay; state too, which says that the slot is
+ * taken.
+ */
 static void thread_clear(struct thread *t, struct process *proc)
 {
 	const size_t kept = offsetof(struct thread, state),
@@ -120,8 +124,10 @@ struct thread *thread_create(struct process *proc)
 	return NULL;
 }
 
-/* What the program's other threads wait for. Not when the whole process ends: nobody would
- * look. */
+/*
+ * What the program's other threads wait for. Not when the whole process ends: nobody would
+ * look.
+ */
 static void tell_others(struct thread *t)
 {
 	robust_exit(t);
@@ -160,8 +166,10 @@ void thread_exit(u32 code)
 	if (!READ_ONCE(t->proc->exiting))
 		tell_others(t);
 	signal_exit_thread(t);
-	/* From here on the process may be destroyed as soon as it has no thread: off its page
-	 * tables first. */
+	/*
+	 * From here on the process may be destroyed as soon as it has no thread: off its page
+	 * tables first.
+	 */
 	mm_load(NULL);
 	thread_unlink(t, code);
 	sched_exit();

@@ -63,8 +63,10 @@ s64 sys_time(u64 where)
 	return (s64)ns;
 }
 
-/* All CPU time counts as the program's: kernel time is not told apart (the kernel hardly takes
- * any). */
+/*
+ * All CPU time counts as the program's: kernel time is not told apart (the kernel hardly takes
+ * any).
+ */
 s64 sys_times(u64 buf)
 {
 	struct process *proc = current_thread()->proc;

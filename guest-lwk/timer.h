@@ -20,9 +20,15 @@ struct timer {
 
 /* Queues (or moves) a timer on this core. */
 void timer_start(struct timer *timer, u64 deadline);
-/* Takes it out; false if it was not pending (it has fired or is firing on another core right now). */
+/*
+ * Takes it out; false if it was not pending (it has fired or is firing on another core right
+ * now).
+ */
 bool timer_stop(struct timer *timer);
-/* The same, and its fire() is not running on any core afterwards. Not from a fire(); no lock that it takes. */
+/*
+ * The same, and its fire() is not running on any core afterwards. Not from a fire(); no lock
+ * that it takes.
+ */
 void timer_stop_sync(struct timer *timer);
 /* Sets this core's deadline to the earliest of its timers and the end of the slice. */
 void timer_arm(struct core *core);
@@ -38,7 +44,7 @@ struct itimer {
 	struct process *proc;
 	bool used;
 	bool armed;
-	u64 interval_tsc;
+	u64 interval_tsc, interval_ns;
 	u64 deadline_tsc;
 	u32 clock;
 	s32 signo;      /* 0: SIGEV_NONE */
@@ -59,7 +65,10 @@ void itimers_end(struct process *proc);
  * LWK's own account. -EINVAL: no such clock.
  */
 s64 clock_ns(u32 clock, u64 *ns);
-/* The TSC value at which clock (REALTIME, MONOTONIC, BOOTTIME, TAI) will show ns; now if that is past. */
+/*
+ * The TSC value at which clock (REALTIME, MONOTONIC, BOOTTIME, TAI) will show ns; now if that
+ * is past.
+ */
 s64 clock_to_tsc(u32 clock, u64 ns, u64 *tsc);
 /* TSC ticks of ns at the present rate of the host's clock. */
 u64 clock_ticks(u64 ns);
@@ -68,7 +77,10 @@ u64 clock_ticks(u64 ns);
  * sleep.c: the current thread's alarm clock. At `ns` of `clock` its timed_out becomes true and it is woken.
  */
 s64 alarm_set(u32 clock, u64 ns);
-/* True once it is really that late: the rate of the clock may have changed since (then it is set anew). */
+/*
+ * True once it is really that late: the rate of the clock may have changed since (then it is
+ * set anew).
+ */
 bool alarm_rang(u32 clock, u64 ns);
 void alarm_clear(void);
 

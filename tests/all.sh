@@ -21,7 +21,7 @@ run_ring() {
 	set -- $(grep -oE '[0-9]+' <<< "$line") 0 0 0
 	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 	if [ -z "$line" ] || { [ "$status" != 0 ] && [ "$2" = 0 ]; }; then
-		echo "not ok $ring: it ended with $status and ${line:-no count}"
+		echo "not ok $ring: it ended with $status and ${line:-no count}" | tee -a "$log"
 		failed=$((failed + 1))
 	fi
 	echo "== $ring took $(($(date +%s) - begin)) s"

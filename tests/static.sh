@@ -57,7 +57,7 @@ check_cppcheck() {
 	grep '^guest-lwk/' "$out/sources" > "$out/sources.lwk"
 	grep -v '^guest-lwk/' "$out/sources" > "$out/sources.host"
 	run_cppcheck --file-list="$out/sources.host" --library=posix,gnu -D_GNU_SOURCE= &&
-		run_cppcheck --file-list="$out/sources.lwk" -USIG{ABRT,FPE,ILL,INT,SEGV,TERM}
+		run_cppcheck --file-list="$out/sources.lwk" -USIG{ABRT,FPE,ILL,INT,KILL,SEGV,TERM}
 }
 
 check_clang_tidy() {

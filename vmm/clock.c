@@ -8,12 +8,14 @@
 
 #define NS_PER_SEC 1000000000ULL
 #define TRIES      8
-#define LEAST_NS                                                                               \
-	5000000ULL /* between two samples: below, their noise would spoil the slope            \
-		    */
-#define HORIZON_NS  100000000ULL /* an error is worked off over this */
-#define STEP_NS     1000000ULL   /* more than this behind (host suspended): forward at once */
-#define SAME_OFFSET 2000         /* ns: a difference of offsets that is only noise */
+/* Between two samples: below, their noise would spoil the slope. */
+#define LEAST_NS 5000000ULL
+/* An error is worked off over this. */
+#define HORIZON_NS 100000000ULL
+/* More than this behind (the host was suspended): forward at once. */
+#define STEP_NS 1000000ULL
+/* A difference of offsets that is only noise. */
+#define SAME_OFFSET_NS 2000
 
 static uint64_t host_ns(clockid_t id)
 {
@@ -62,11 +64,12 @@ static int64_t offset(clockid_t id, clockid_t reference)
 	return best;
 }
 
-/* An offset changes by steps only (clock set, suspended): small differences are the sampling's.
+/*
+ * An offset changes by steps only (clock set, suspended): small differences are the sampling's.
  */
 static int64_t offset_keep(int64_t old, int64_t now)
 {
-	return llabs(now - old) <= SAME_OFFSET ? old : now;
+	return llabs(now - old) <= SAME_OFFSET_NS ? old : now;
 }
 
 /* Whole seconds, always. */

@@ -25,10 +25,13 @@ struct clock {
 	int64_t real_off;             /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 };
 
-/* First contents, valid at once. `software`: rdpid and rdtscp tell the host's CPU (KVM without
- * VMX/SVM). */
+/*
+ * First contents, valid at once. `software`: rdpid and rdtscp tell the host's CPU (KVM without
+ * VMX/SVM).
+ */
 void clock_init(struct clock *clock, struct abi_time *page, uint64_t tsc_khz, bool software);
-/* Brings the page in step with the host's clocks; call it each 100 ms or so, from one thread.
+/*
+ * Brings the page in step with the host's clocks; call it each 100 ms or so, from one thread.
  */
 void clock_update(struct clock *clock);
 

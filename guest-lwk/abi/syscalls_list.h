@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of syscalls.h, by number, as in Linux's asm/unistd_64.h. Words are explained there. */
+/* The rows of syscalls.h, which explains them, by number as in Linux's asm/unistd_64.h. */
 #ifndef LWK_ABI_SYSCALLS_LIST_H
 #define LWK_ABI_SYSCALLS_LIST_H
 

@@ -51,7 +51,8 @@ head_line() {
 		"source $(git rev-parse --short HEAD 2> /dev/null || echo 'without a commit')"
 	say "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores," \
 		"Linux $(uname -r), $(grep -qwE 'vmx|svm' /proc/cpuinfo && echo hardware || echo software) KVM"
-	say "guest and native: the same binaries (gcc -O2 -static -fopenmp), host cores $cores"
+	say "guest and native: the same binaries (gcc -O2 -static -fopenmp), host cores $cores;" \
+		"load before the run $(cut -d' ' -f1 /proc/loadavg)"
 }
 
 table_head() {

@@ -88,6 +88,8 @@ check_left_behind() {
 	fi
 }
 
+kvm_alive hold > /tmp/held &
+while ! grep -q held /tmp/held && kill -0 $!; do sleep 0.1; done
 pools > /tmp/pools.before
 while IFS='|' read -r name command program wanted regex; do
 	run_case "$name" "$command $program" "${program%% *}" "$wanted" "$regex"

@@ -59,7 +59,7 @@ static const struct page_kind *kind_by_name(const char *name)
 		if (strcmp(kinds[i].name, name) == 0)
 			return &kinds[i];
 	}
-	errx(2, "usage: kvm_alive 4K|2M|1G");
+	errx(2, "usage: kvm_alive 4K|2M|1G|hold");
 }
 
 static int checked_ioctl(int fd, unsigned long request, void *arg, const char *what)
@@ -133,12 +133,31 @@ static void expect_sum(const struct kvm_run *run)
 		errx(1, "the guest's sum is %u, not %u", sum, EXPECTED_SUM);
 }
 
+/* One vCPU with KVM's own interrupt controller, one without: each has its static key. */
+static void hold(int kvm)
+{
+	for (int irqchip = 0; irqchip < 2; irqchip++) {
+		int vm = checked_ioctl(kvm, KVM_CREATE_VM, NULL, "KVM_CREATE_VM");
+
+		if (irqchip)
+			checked_ioctl(vm, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
+		checked_ioctl(vm, KVM_CREATE_VCPU, NULL, "KVM_CREATE_VCPU");
+	}
+	puts("held");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
-	const struct page_kind *kind = kind_by_name(argc == 2 ? argv[1] : "");
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
 		err(1, "/dev/kvm");
+	if (argc == 2 && strcmp(argv[1], "hold") == 0)
+		hold(kvm);
+
+	const struct page_kind *kind = kind_by_name(argc == 2 ? argv[1] : "");
 
 	int vm = checked_ioctl(kvm, KVM_CREATE_VM, NULL, "KVM_CREATE_VM");
 	uint8_t *ram = make_ram(vm, kind);

@@ -42,9 +42,9 @@ build_programs() {
 	done < <(selected_programs)
 }
 
-# Only the programs that the selected cases run.
+# Only the programs that the selected cases run, and the one that the harness does.
 selected_programs() {
-	awk -F'|' 'NR == FNR { split($3, word, " "); used[word[1]] = 1; next }
+	awk -F'|' 'BEGIN { used["kvm_alive"] = 1 } NR == FNR { split($3, word, " "); used[word[1]] = 1; next }
 		!/^#/ { split($0, word, " "); if (word[1] in used) print }' \
 		"$out/cases.txt" tests/lab/programs.txt
 }
@@ -138,8 +138,8 @@ why_ended() {
 	esac
 }
 
-# TCG with several threads loses a wake-up once in a while when the host is busy: the whole machine stands
-# still. That says nothing of lwvmm, so there is a second try, never a third; the first one's logs stay.
+# QEMU's TCG can leave the machine standing still (kvm_alive.c says how, and makes it rare). That says
+# nothing of lwvmm, so there is a second try, never a third; the first one's logs stay.
 boot_again_if_frozen() {
 	local status
 	boot

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The time page: the writer of the host side against the reader that the vDSO and the LWK use.
+/*
+ * The time page: the writer of the host side against the reader that the vDSO and the LWK use.
  */
 #include <check.h>
 #include <pthread.h>
@@ -53,8 +54,10 @@ static uint64_t page_ns(uint32_t id)
 	return ns;
 }
 
-/* The host's clock is read before and after: however long we were off the CPU, ours lies
- * between. */
+/*
+ * The host's clock is read before and after: however long we were off the CPU, ours lies
+ * between.
+ */
 static void check_clock(uint32_t id)
 {
 	uint64_t before = now_ns((clockid_t)id), ns = page_ns(id),
@@ -144,7 +147,8 @@ START_TEST(test_never_back)
 }
 END_TEST
 
-/* A page that runs ahead comes back by running slower, never by a step; within a few updates.
+/*
+ * A page that runs ahead comes back by running slower, never by a step; within a few updates.
  */
 START_TEST(test_ahead)
 {

@@ -42,13 +42,23 @@ static void cancel_each(struct proxy *p, uint32_t slot)
 	p->cancel_again = true;
 }
 
-/* The program has stopped itself: so do we, for the shell to see. Goes on after SIGCONT. */
+/*
+ * The program has stopped itself: so do we, for the shell to see. Goes on after SIGCONT. By the signal itself and
+ * its default action: SIGTSTP and the like do nothing in an orphaned process group, where nobody could continue us.
+ */
 static void stop(struct proxy *p)
 {
-	if (!__atomic_load_n(&p->proc->stop_signal, __ATOMIC_ACQUIRE))
+	int signo = (int)__atomic_load_n(&p->proc->stop_signal, __ATOMIC_ACQUIRE);
+	sigset_t set;
+
+	if (!signo)
 		return;
+	sigemptyset(&set);
+	sigaddset(&set, signo);
 	/* To this very thread, so that it does not go on before the stop. */
-	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP);
+	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signo);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	__atomic_store_n(&p->proc->stop_signal, 0, __ATOMIC_RELEASE);
 	porter_event(&p->porter);
 }
