@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=dash
+# shellcheck shell=dash disable=SC2086
 # A host that is not ready: no KVM, no permission, exhausted pools, limits. Most of it is arranged in a mount
 # namespace of its own or a control group made for the purpose, so that the machine stays as it is.
 
-nobody=65534
-
-as_nobody() {
-	setpriv --reuid $nobody --regid $nobody --clear-groups "$@"
-}
+as_nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
 
 # in_namespace COMMANDS WORDS...: runs WORDS after COMMANDS in a mount namespace of its own.
 in_namespace() {
 	local commands=$1
 	shift
-	unshare -m sh -c "mount --make-rprivate / && $commands && exec \"\$@\"" sh "$@"
+	bounded unshare -m sh -c "mount --make-rprivate / && $commands && exec \"\$@\"" sh "$@"
 }
 
 # A /dev/kvm for everybody, for those who must fail on something else.
@@ -23,7 +19,7 @@ open_kvm="mknod '$OUT/kvm-node' c 10 232 && chmod 666 '$OUT/kvm-node' && mount -
 refused_limited() {
 	local name=$1
 	shift
-	refused "$name" 125 sh -c "ulimit $* && exec \"\$@\"" sh "$LWVMM" run --cores "$ONE_CORE" --mem 256M -- \
+	refused "$name" 125 bounded sh -c "ulimit $* && exec \"\$@\"" sh "$LWVMM" run --cores "$ONE_CORE" --mem 256M -- \
 		"$hello"
 }
 
@@ -33,8 +29,7 @@ run_kvm_absent() {
 	refused kvm-not-kvm 125 in_namespace 'mount --bind /dev/null /dev/kvm' \
 		"$LWVMM" run --cores "$ONE_CORE" --mem 256M -- "$hello"
 	refused kvm-no-permission 125 in_namespace 'chmod 600 /dev/kvm' \
-		setpriv --reuid $nobody --regid $nobody --clear-groups \
-		"$LWVMM" run --cores "$ONE_CORE" --mem 256M -- "$hello"
+		$as_nobody "$LWVMM" run --cores "$ONE_CORE" --mem 256M -- "$hello"
 }
 
 # Nobody may not grow a pool, and there is none to take from.
@@ -42,10 +37,9 @@ run_pool_short() {
 	local size
 	for size in 2M 1G; do
 		refused "pool-exhausted-$size" 125 in_namespace "rm -f '$OUT/kvm-node'; $open_kvm" \
-			setpriv --reuid $nobody --regid $nobody --clear-groups \
-			"$LWVMM" run --cores "$ONE_CORE" --mem 1G --page $size -- "$hello"
+			$as_nobody "$LWVMM" run --cores "$ONE_CORE" --mem 1G --page $size -- "$hello"
 	done
-	refused pool-too-large 125 "$LWVMM" run --cores "$ONE_CORE" --page 1G --mem \
+	refused pool-too-large 125 bounded "$LWVMM" run --cores "$ONE_CORE" --page 1G --mem \
 		"$(($(awk '/^MemTotal/ { print $2 }' /proc/meminfo) / 1048576 - 1))G" -- "$hello"
 }
 
@@ -54,8 +48,8 @@ run_as_nobody() {
 	local seen
 	wanted as-nobody || return 0
 	cp "$(program_path tool static)" "$OUT/nobody-tool"
-	seen=$(in_namespace "rm -f '$OUT/kvm-node'; $open_kvm" setpriv --reuid $nobody --regid $nobody \
-		--clear-groups "$LWVMM" run --cores "$ONE_CORE" --mem 128M -- "$OUT/nobody-tool" exit 11 \
+	seen=$(in_namespace "rm -f '$OUT/kvm-node'; $open_kvm" $as_nobody \
+		"$LWVMM" run --cores "$ONE_CORE" --mem 128M -- "$OUT/nobody-tool" exit 11 \
 		2> "$OUT/command.err")
 	expect as-nobody $? 11 "$seen" ''
 }
@@ -79,7 +73,7 @@ run_cgroup() {
 		ring_skip cgroup-memory "no memory controller that lets us"
 		return
 	fi
-	refused cgroup-memory 125 sh -c "echo \$\$ > '$group/cgroup.procs' && exec \"\$@\"" sh \
+	refused cgroup-memory 125 bounded sh -c "echo \$\$ > '$group/cgroup.procs' && exec \"\$@\"" sh \
 		"$LWVMM" run --cores "$ONE_CORE" --mem 512M --page 4K -- "$hello"
 	rmdir "$group"
 }
@@ -90,8 +84,7 @@ run_unreadable() {
 	cp "$hello" "$OUT/unreadable"
 	chmod 000 "$OUT/unreadable"
 	refused guest-unreadable 126 in_namespace "rm -f '$OUT/kvm-node'; $open_kvm" \
-		setpriv --reuid $nobody --regid $nobody --clear-groups \
-		"$LWVMM" run --cores "$ONE_CORE" --mem 128M -- "$OUT/unreadable"
+		$as_nobody "$LWVMM" run --cores "$ONE_CORE" --mem 128M -- "$OUT/unreadable"
 	rm -f "$OUT/unreadable"
 }
 

@@ -173,7 +173,7 @@ static long good_pointer(char kind)
 	case 'B':
 		return (long)"bad.tmp";
 	case 'X':
-		return (long)"/proc/self";
+		return (long)"/proc/self/exe";
 	case 'V': /* iovec of one */
 		return (long)&iov;
 	case 'M': /* msghdr */

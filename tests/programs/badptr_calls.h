@@ -53,8 +53,7 @@
 		CALL(rt_sigtimedwait, "O 0 N 8"), CALL(rt_sigqueueinfo, "p 0 O"),              \
 		CALL(sigaltstack, "0 O"), CALL(setitimer, "0 O O"), CALL(getitimer, "0 O"),    \
 		CALL(timer_create, "1 0 O"), CALL(futex, "O 129 1 0 0 0"),                     \
-		CALL(futex, "O 128 1 0 0 0"), CALL(futex, "O 132 1 1 O 0"),                    \
-		CALL(get_robust_list, "0 O O"), CALL(arch_prctl, "0x1003 O"),                  \
-		CALL(prctl, "16 O"), CALL(prctl, "15 P")
+		CALL(futex, "O 128 1 0 0 0"), CALL(get_robust_list, "0 O O"),                  \
+		CALL(arch_prctl, "0x1003 O"), CALL(prctl, "16 O"), CALL(prctl, "15 P")
 
 #endif
