@@ -34,6 +34,9 @@ test-static: build
 test-unit: build
 	tests/unit.sh
 
+test-fuzz: build
+	tests/fuzz.sh
+
 test-kvm: build
 	tests/kvm.sh
 
@@ -54,6 +57,6 @@ format:
 	git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-san out
+	rm -rf build build-san build-fuzz out
 
-.PHONY: build run deps deps-test test test-static test-unit test-kvm test-lab lab-shell bench install format clean
+.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-lab lab-shell bench install format clean

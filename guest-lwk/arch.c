@@ -26,11 +26,10 @@ struct descriptor_ptr {
 
 #define GDT_ENTRIES 7
 static const u64 gdt_template[GDT_ENTRIES] = {
-	0,
-	0x00af9b000000ffff, /* KERNEL_CS */
-	0x00cf93000000ffff, /* KERNEL_DS */
-	0x00cff3000000ffff, /* USER_DS */
-	0x00affb000000ffff, /* USER_CS */
+	0, 0x00af9b000000ffff, /* KERNEL_CS */
+	0x00cf93000000ffff,    /* KERNEL_DS */
+	0x00cff3000000ffff,    /* USER_DS */
+	0x00affb000000ffff,    /* USER_CS */
 };
 
 /* The tables of one core on a cache line of their own. */
@@ -83,7 +82,7 @@ static void tables_load(u32 index)
 
 	memcpy(a->gdt, gdt_template, sizeof(gdt_template));
 	a->gdt[5] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 |
-		(base >> 24 & 0xff) << 56;
+		    (base >> 24 & 0xff) << 56;
 	a->gdt[6] = base >> 32;
 	a->tss.iomap = sizeof(struct tss);
 	for (u32 i = 0; i < 2; i++)
@@ -94,8 +93,9 @@ static void tables_load(u32 index)
 
 	__asm__ volatile("lgdt %0" ::"m"(gdtr));
 	__asm__ volatile("lidt %0" ::"m"(idtr));
-	__asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"i"(KERNEL_CS)
-			 : "rax", "memory");
+	__asm__ volatile(
+		"pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"i"(KERNEL_CS)
+		: "rax", "memory");
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%ss" ::"r"(KERNEL_DS));
 	__asm__ volatile("mov %0, %%fs; mov %0, %%gs" ::"r"(0));
 	__asm__ volatile("ltr %w0" ::"r"(TSS_SEL));

@@ -8,9 +8,9 @@ u32 ncores;
 struct machine machine;
 
 /*
- * The caller has set a flag that `core` looks at on its way out of the kernel. Either that core is on its
- * way and sees the flag (it sets need_irq, full fence, then reads the flags), or we see need_irq here
- * (flag, full fence, read need_irq): one of the two must happen.
+ * The caller has set a flag that `core` looks at on its way out of the kernel. Either that core
+ * is on its way and sees the flag (it sets need_irq, full fence, then reads the flags), or we
+ * see need_irq here (flag, full fence, read need_irq): one of the two must happen.
  */
 void core_kick(struct core *core)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A single pass over the structure block (Devicetree Specification 0.4, section 5.4): ring 0 may be
- * emulated, so no searching back and forth.
+ * A single pass over the structure block (Devicetree Specification 0.4, section 5.4): ring 0
+ * may be emulated, so no searching back and forth.
  */
 #include "guest-lwk/fdt.h"
 #include "guest-lwk/core.h"
@@ -12,8 +12,8 @@ enum { FDT_BEGIN_NODE = 1, FDT_END_NODE, FDT_PROP, FDT_NOP, FDT_END = 9 };
 struct walk {
 	const char *strings;
 	u32 depth;
-	char kind;      /* of the node at hand: 'c' cpu, 'm' memory, 'l' lwvmm, 0 other */
-	u64 reg[2];     /* of the node at hand */
+	char kind;  /* of the node at hand: 'c' cpu, 'm' memory, 'l' lwvmm, 0 other */
+	u64 reg[2]; /* of the node at hand */
 	u64 page_size;
 	u32 node;
 	u64 free_start;

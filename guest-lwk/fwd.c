@@ -18,7 +18,8 @@ void fwd_cancel(struct thread *t)
 	struct abi_mbox *mbox = mbox_of(t);
 	struct abi_proc *p = t->proc->share;
 
-	/* The thread may be past its call already: then the proxy finds the request answered, and drops this. */
+	/* The thread may be past its call already: then the proxy finds the request answered,
+	 * and drops this. */
 	WRITE_ONCE(mbox->cancel_seq, READ_ONCE(mbox->seq));
 	bits_set(p->cancel, &p->cancel_words, t->slot);
 	outl(ABI_PORT_BELL, ABI_BELL_PROC(t->proc->index));
@@ -69,8 +70,9 @@ s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
 	WRITE_ONCE(t->wait, WAIT_FORWARD);
 	request(t, nr, arg, lo, hi);
 	/*
-	 * A signal sent before wait was set is seen here; one sent later sees wait and cancels. The bits_set()
-	 * of request() are full fences between the two. Both at once cancel twice: harmless.
+	 * A signal sent before wait was set is seen here; one sent later sees wait and cancels.
+	 * The bits_set() of request() are full fences between the two. Both at once cancel
+	 * twice: harmless.
 	 */
 	if (t->signals.work && signal_pending_now())
 		fwd_cancel(t);
@@ -84,7 +86,8 @@ s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
 		sched_cancel();
 	}
 	t->wait = WAIT_NONE;
-	/* A dying process leaves its call to the proxy; the mailbox is made IDLE when that is gone. */
+	/* A dying process leaves its call to the proxy; the mailbox is made IDLE when that is
+	 * gone. */
 	if (load_acquire(&mbox->state) != ABI_MBOX_DONE)
 		thread_exit(0);
 	s64 ret = mbox->ret;
@@ -108,7 +111,8 @@ bool fwd_done(struct core *core)
 		for (; bits; bits &= bits - 1) {
 			u32 slot = w * 64 + (u32)__builtin_ctzll(bits);
 
-			/* It may have seen its answer by itself and wait for something else by now. */
+			/* It may have seen its answer by itself and wait for something else by
+			 * now. */
 			if (load_acquire(&machine.share->mbox[slot].state) == ABI_MBOX_DONE &&
 				READ_ONCE(threads[slot].wait) == WAIT_FORWARD)
 				sched_wake(&threads[slot]);
@@ -124,7 +128,8 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 	struct abi_log_rec *rec = &machine.share->log[proc->index][pos % ABI_LOG_RECORDS];
 
 	if (pos - load_acquire(&p->log_applied) == ABI_LOG_RECORDS) {
-		/* Full: the proxy is asked to catch up. If it is gone nobody reads the log any more. */
+		/* Full: the proxy is asked to catch up. If it is gone nobody reads the log any
+		 * more. */
 		WRITE_ONCE(p->want_ack, 1);
 		fence_full();
 		outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));

@@ -6,9 +6,9 @@
 #include "guest-lwk/process.h"
 
 /*
- * Makes the call and waits; buffers must have been checked and committed (mm_check). [lo, hi) is the hull
- * of what it may touch. Returns the host's result, or -EINTR when a signal interrupted it. When the
- * process is ending it does not return.
+ * Makes the call and waits; buffers must have been checked and committed (mm_check). [lo, hi)
+ * is the hull of what it may touch. Returns the host's result, or -EINTR when a signal
+ * interrupted it. When the process is ending it does not return.
  */
 s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi);
 /* Interrupts the call that t is waiting for, if any (signals, exit). Any core. */

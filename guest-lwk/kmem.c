@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's own memory: pages cut from blocks, and powers of two cut from pages. What is freed stays in
- * the kernel. One lock: none of this is on a path that a program takes in its steady state.
+ * The kernel's own memory: pages cut from blocks, and powers of two cut from pages. What is
+ * freed stays in the kernel. One lock: none of this is on a path that a program takes in its
+ * steady state.
  */
 #include "guest-lwk/kmem.h"
 #include "guest-lwk/core.h"
@@ -30,7 +31,8 @@ static void *bump_take(u64 size)
 
 		if (!gpa)
 			return NULL;
-		/* What is left of the old block (less than 8 KiB, or nothing) is one more page at most. */
+		/* What is left of the old block (less than 8 KiB, or nothing) is one more page
+		 * at most. */
 		kmem_feed(gpa, BLOCK_SIZE);
 	}
 	void *ptr = (void *)bump;

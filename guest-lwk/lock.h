@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Spin locks. The kernel runs with interrupts off and never preempts itself, so a lock is held briefly
- * and a spinner waits for another core only.
+ * Spin locks. The kernel runs with interrupts off and never preempts itself, so a lock is held
+ * briefly and a spinner waits for another core only.
  *
- * Order, outermost first: process.lock -> mm.lock -> futex bucket -> timer queue -> run queue. Never the other way.
+ * Order, outermost first: process.lock -> mm.lock -> futex bucket -> timer queue -> run queue.
+ * Never the other way.
  */
 #ifndef LWK_LOCK_H
 #define LWK_LOCK_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot, a sentence a step. Every core comes here in 64-bit mode, with the kernel's half mapped. */
+/* The boot, a sentence a step. Every core comes here in 64-bit mode, with the kernel's half
+ * mapped. */
 #include "guest-lwk/arch.h"
 #include "guest-lwk/fdt.h"
 #include "guest-lwk/pmem.h"
@@ -11,7 +12,8 @@ void boot_main(u64 index, u64 fdt_gpa); /* entry.S */
 static u32 boot_go;
 static struct thread idle_threads[ABI_MAX_CORES];
 
-/* By core 0 for all: the first may get threads for the last, or kick it, before that has booted. */
+/* By core 0 for all: the first may get threads for the last, or kick it, before that has
+ * booted. */
 static void core_prepare(u32 index)
 {
 	struct core *core = &cores[index];
@@ -33,7 +35,8 @@ static void core_init(u32 index)
 	timer_init_core();
 }
 
-/* 1 GiB leaves: CPUID 80000001 EDX bit 26; a software KVM refuses them whatever that bit says. */
+/* 1 GiB leaves: CPUID 80000001 EDX bit 26; a software KVM refuses them whatever that bit says.
+ */
 static bool has_gib_pages(void)
 {
 	u32 a = 0x80000001, b, c = 0, d;

@@ -18,18 +18,29 @@ static u64 empty_granules(const u64 *entry, u64 va, u64 want)
 	return n;
 }
 
-/* Blocks for up to want granules from va on, announced to the proxy. 0: none. */
-static u64 blocks_get(struct process *proc, u64 va, u64 want, u64 *got)
+/*
+ * Where a GiB gets a whole 1 GiB block at once: elsewhere only when 2 MiB blocks have run out,
+ * which is too late for one that holds some of them.
+ */
+static bool wants_slot(const struct vma *vma, u64 va, u64 want)
+{
+	u64 gib = ALIGN_DOWN(va, GIB_SIZE);
+
+	return mm_in_large_area(va) || (vma->start <= gib && vma->end - gib >= GIB_SIZE) ||
+	       want > pmem_free_blocks() / 2;
+}
+
+/* Blocks for up to want granules of vma from va on, announced to the proxy. 0: none. */
+static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 want, u64 *got)
 {
 	struct gib_slot *slot = mm_slot_find(&proc->mm, va);
 	u64 gpa = 0;
 
-	if (!slot && mm_in_large_area(va))
+	if (!slot && wants_slot(vma, va, want))
 		slot = mm_slot_create(proc, va);
 	while (!slot && !(gpa = pmem_alloc_run(this_core()->node, want, got))) {
 		if (mm_warm_drop(proc))
 			continue;
-		/* Elsewhere a GiB gets a whole block only when 2 MiB blocks have run out. */
 		slot = mm_slot_create(proc, va);
 		if (!slot && !pmem_wait())
 			return 0;
@@ -69,16 +80,18 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 		if (!*entry && !left) {
 			u64 want = (ALIGN_UP(end, BLOCK_SIZE) - g) / BLOCK_SIZE;
 
-			block = blocks_get(proc, g, empty_granules(entry, g, want), &left);
+			block = blocks_get(proc, vma, g, empty_granules(entry, g, want), &left);
 			if (!block)
 				return -ENOMEM;
 		}
 		if (*entry) {
-			if (pt_populate(entry, 0, MAX(g, vma->start), MIN(g + BLOCK_SIZE, vma->end), vma->prot))
+			if (pt_populate(mm, entry, 0, MAX(g, vma->start),
+				    MIN(g + BLOCK_SIZE, vma->end), vma->prot))
 				return -ENOMEM;
 			continue;
 		}
-		if (pt_populate(entry, block, MAX(g, vma->start), MIN(g + BLOCK_SIZE, vma->end), vma->prot))
+		if (pt_populate(mm, entry, block, MAX(g, vma->start),
+			    MIN(g + BLOCK_SIZE, vma->end), vma->prot))
 			return blocks_return(proc, g, block, left);
 		block += BLOCK_SIZE;
 		left--;
@@ -88,7 +101,8 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 
 static bool prot_allows(const struct vma *vma, bool write, bool exec)
 {
-	return vma->prot && !(vma->flags & VMA_BEYOND) && (!write || vma->prot & ABI_PROT_W) && (!exec || vma->prot & ABI_PROT_X);
+	return vma->prot && !(vma->flags & VMA_BEYOND) && (!write || vma->prot & ABI_PROT_W) &&
+	       (!exec || vma->prot & ABI_PROT_X);
 }
 
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
@@ -117,10 +131,8 @@ s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
 		u64 s = MAX(g, start), e = MIN(g + BLOCK_SIZE, end);
 		u64 *entry = pt_granule(&proc->mm, g, false);
 
-		if (entry && *entry && pt_all_populated(*entry, s, e))
-			continue;
-		if (populate(proc, vma, s, e))
-			return -ENOMEM;
+		if (!entry || !*entry || !pt_all_populated(*entry, s, e))
+			return populate(proc, vma, s, end);
 	}
 	return 0;
 }
@@ -155,7 +167,8 @@ u64 mm_gpa(struct process *proc, u64 va, bool write)
 {
 	struct mm *mm = &proc->mm;
 
-	/* The page tables first: futexes come here, and their words are nearly always committed. */
+	/* The page tables first: futexes come here, and their words are nearly always
+	 * committed. */
 	for (int tries = 0; tries < 2 && va < ABI_USER_END; tries++) {
 		spin_lock(&mm->lock);
 		u64 *entry = pt_granule(mm, va, false);
@@ -197,10 +210,23 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 	return (s64)addr;
 }
 
+static void protect_range(struct mm *mm, u64 start, u64 end, u32 prot)
+{
+	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
+		u64 *entry = pt_granule(mm, g, false);
+
+		if (!entry)
+			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if (*entry)
+			pt_protect(entry, MAX(g, start), MIN(g + BLOCK_SIZE, end), prot);
+	}
+}
+
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	struct mm *mm = &proc->mm;
 	bool flush = false;
+	s64 ret = 0;
 
 	for (u64 at = start; at < end;) {
 		struct vma *vma = vma_find(mm, at);
@@ -209,26 +235,24 @@ s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 			return -ENOMEM;
 		at = vma->end;
 	}
-	if (vma_split(mm, start) || vma_split(mm, end))
+	/* All that may want memory, but for what is committed: then nothing has changed if
+	 * there is none. */
+	if (vma_split(mm, start) || vma_split(mm, end) || pt_split(mm, start) ||
+		pt_split(mm, end))
 		return -ENOMEM;
 	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end; vma = vma->next) {
 		/* What only gains rights faults once and is found good (mm_fault). */
 		flush |= vma->prot & ~prot;
 		vma->prot = prot;
-		for (u64 g = ALIGN_DOWN(vma->start, BLOCK_SIZE); g < vma->end; g += BLOCK_SIZE) {
-			u64 *entry = pt_granule(mm, g, false);
-
-			if (!entry)
-				g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-			else if (*entry && pt_protect(entry, MAX(g, vma->start), MIN(g + BLOCK_SIZE, vma->end), prot))
-				return -ENOMEM;
-		}
-		if (commits_now(vma) && populate(proc, vma, vma->start, vma->end))
-			return -ENOMEM;
 	}
+	protect_range(mm, start, end, prot);
 	if (flush)
 		mm_flush(mm);
+	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end && !ret;
+		vma = vma->next)
+		if (commits_now(vma))
+			ret = populate(proc, vma, vma->start, vma->end);
 	for (struct vma *vma = vma_find(mm, start); vma && vma->start <= end; vma = vma->next)
 		vma = vma_merge(mm, vma);
-	return 0;
+	return ret;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces. A vma says what is mapped with which protection; the page tables say which of it has
- * memory (is committed). Physical memory comes in blocks of 2 MiB (or whole 1 GiB blocks), so one block
- * may carry several vmas, told apart by 4 KiB entries. Unmapped parts of a block in use are always zero.
+ * Address spaces. A vma says what is mapped with which protection; the page tables say which of
+ * it has memory (is committed). Physical memory comes in blocks of 2 MiB (or whole 1 GiB
+ * blocks), so one block may carry several vmas, told apart by 4 KiB entries. Unmapped parts of
+ * a block in use are always zero.
  */
 #ifndef LWK_MM_H
 #define LWK_MM_H
@@ -12,15 +13,19 @@
 
 struct process;
 
-enum { VMA_TOUCH = 1, /* commit at first touch */ VMA_STACK = 2, /* grows down */ VMA_FIXED_KERNEL = 4, /* vDSO */
-	VMA_BEYOND = 8 /* private file mapping, pages after the file's end: SIGBUS */ };
+enum {
+	VMA_TOUCH = 1,
+	/* commit at first touch */ VMA_STACK = 2,
+	/* grows down */ VMA_FIXED_KERNEL = 4, /* vDSO */
+	VMA_BEYOND = 8 /* private file mapping, pages after the file's end: SIGBUS */
+};
 
 struct vma {
 	u64 start, end;
-	u32 prot;  /* ABI_PROT_* */
-	u32 flags; /* VMA_* */
-	struct vma *prev, *next;       /* by address */
-	struct vma *left, *right;      /* treap */
+	u32 prot;                 /* ABI_PROT_* */
+	u32 flags;                /* VMA_* */
+	struct vma *prev, *next;  /* by address */
+	struct vma *left, *right; /* treap */
 	u32 priority;
 };
 
@@ -31,16 +36,18 @@ struct gib_slot {
 
 struct mm {
 	struct spinlock lock;
-	u64 root;           /* gpa of the top page table */
+	u64 root; /* gpa of the top page table */
 	struct vma *tree, *first, *last;
 	struct gib_slot *slots;
 	u64 brk_start, brk;
-	u64 small_hint, sparse_hint, large_hint; /* where the search for a hole begins (mm_va.c) */
+	u64 small_hint, sparse_hint,
+		large_hint; /* where the search for a hole begins (mm_va.c) */
 #define MM_WARM 8
-	u64 warm[MM_WARM];  /* empty granules that keep their blocks (mm_unmap.c), 0: none */
-	u64 committed;      /* bytes of blocks that it holds */
-	u64 tlb_gen;        /* incremented when entries were taken away */
-	bool touch;         /* default commit mode */
+	u64 warm[MM_WARM]; /* empty granules that keep their blocks (mm_unmap.c), 0: none */
+	u64 committed;     /* bytes of blocks that it holds */
+	u64 tlb_gen;       /* incremented when entries were taken away */
+	u64 *retired;      /* page tables taken out, to be freed after the next flush (pt.c) */
+	bool touch;        /* default commit mode */
 };
 
 /* pt.c: this core runs on proc's page tables from now on (NULL: on the boot tables). */
@@ -50,8 +57,9 @@ s64 mm_create(struct process *proc);
 void mm_destroy(struct process *proc); /* all threads gone; blocks go to the reclaim ring */
 
 /*
- * A page fault of the program (or of the kernel on its behalf): 0 when it was made good, -EFAULT (nothing
- * mapped there), -EACCES (not with this protection), -ENOMEM (none left, or VMA_BEYOND).
+ * A page fault of the program (or of the kernel on its behalf): 0 when it was made good,
+ * -EFAULT (nothing mapped there), -EACCES (not with this protection), -ENOMEM (none left, or
+ * VMA_BEYOND).
  */
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec);
 /* True if [va, va+len) is mapped with prot; commits it. For buffers of forwarded calls. */
@@ -61,7 +69,8 @@ u64 mm_gpa(struct process *proc, u64 va, bool write);
 
 /*
  * The work behind the calls; lengths and addresses are whole pages, mm.lock is held.
- * mm_mmap: addr 0: anywhere, else what is there must be unmapped already. MM_POPULATE: commit whatever the mode.
+ * mm_mmap: addr 0: anywhere, else what is there must be unmapped already. MM_POPULATE: commit
+ * whatever the mode.
  */
 enum { MM_POPULATE = 1 };
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags);

@@ -8,10 +8,11 @@
 #include "guest-lwk/pt.h"
 #include "guest-lwk/vma.h"
 
-#define MREMAP_MAYMOVE   1
-#define MREMAP_FIXED     2
+#define MREMAP_MAYMOVE 1
+#define MREMAP_FIXED   2
 
-/* What is populated at `from` is copied to `to`, which is committed; at most one granule a step. */
+/* What is populated at `from` is copied to `to`, which is committed; at most one granule a
+ * step. */
 static s64 copy_pages(struct process *proc, u64 to, u64 from, u64 len)
 {
 	struct mm *mm = &proc->mm;
@@ -50,18 +51,20 @@ static s64 move(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 to
 	/* No core may write to the old pages while they are copied. */
 	s64 err = mm_protect(proc, addr, addr + old_len, prot & ~(u32)ABI_PROT_W);
 
-	if (!err)
+	if (!err && !(flags & VMA_BEYOND))
 		err = copy_pages(proc, (u64)ret, addr, MIN(old_len, new_len));
+	if (!err)
+		err = mm_unmap(proc, addr, addr + old_len);
 	if (err) {
 		mm_unmap(proc, (u64)ret, (u64)ret + new_len);
 		mm_protect(proc, addr, addr + old_len, prot);
 		return err;
 	}
-	mm_unmap(proc, addr, addr + old_len);
 	return ret;
 }
 
-static s64 remap(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
+static s64 remap(
+	struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
 	struct mm *mm = &proc->mm;
 	struct vma *vma = vma_find(mm, addr);
@@ -74,7 +77,8 @@ static s64 remap(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 f
 		return err ? err : move(proc, addr, old_len, new_len, new_addr);
 	}
 	if (new_len <= old_len) {
-		s64 err = new_len < old_len ? mm_unmap(proc, addr + new_len, addr + old_len) : 0;
+		s64 err =
+			new_len < old_len ? mm_unmap(proc, addr + new_len, addr + old_len) : 0;
 
 		return err ? err : (s64)addr;
 	}
@@ -82,7 +86,8 @@ static s64 remap(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 f
 
 	if (vma->end == addr + old_len && addr + new_len <= ABI_MMAP_TOP &&
 		(!next || next->start >= addr + new_len)) {
-		s64 ret = mm_mmap(proc, addr + old_len, new_len - old_len, vma->prot, 0, vma->flags);
+		s64 ret = mm_mmap(
+			proc, addr + old_len, new_len - old_len, vma->prot, 0, vma->flags);
 
 		return ret < 0 ? ret : (s64)addr;
 	}
@@ -96,13 +101,15 @@ s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	old_len = ALIGN_UP(old_len, PAGE_SIZE);
 	new_len = ALIGN_UP(new_len, PAGE_SIZE);
 	if (addr & (PAGE_SIZE - 1) || !new_len || !old_len || flags & ~3ULL ||
-		(flags & 3) == MREMAP_FIXED || addr >= ABI_USER_END || old_len > ABI_USER_END - addr)
+		(flags & 3) == MREMAP_FIXED || addr >= ABI_USER_END ||
+		old_len > ABI_USER_END - addr)
 		return -EINVAL;
 	if (new_len > ABI_USER_END)
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED && (new_addr & (PAGE_SIZE - 1) || new_addr < ABI_USER_START ||
-					    new_addr > ABI_USER_END - new_len ||
-					    (new_addr < addr + old_len && addr < new_addr + new_len)))
+	if (flags & MREMAP_FIXED &&
+		(new_addr & (PAGE_SIZE - 1) || new_addr < ABI_USER_START ||
+			new_addr > ABI_USER_END - new_len ||
+			(new_addr < addr + old_len && addr < new_addr + new_len)))
 		return -EINVAL;
 	spin_lock(&proc->mm.lock);
 	s64 ret = remap(proc, addr, old_len, new_len, flags, new_addr);

@@ -18,7 +18,8 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va)
 	struct mm *mm = &proc->mm;
 
 	va = ALIGN_DOWN(va, GIB_SIZE);
-	/* A proxy cannot map at address 0 (vm.mmap_min_addr), so the first GiB stays in 2 MiB blocks. */
+	/* A proxy cannot map at address 0 (vm.mmap_min_addr), so the first GiB stays in 2 MiB
+	 * blocks. */
 	if (va < GIB_SIZE || !pmem_has_gib() || !pt_gib_empty(mm, va))
 		return NULL;
 	struct gib_slot *slot = kmem_alloc(sizeof(*slot));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the host's pages are 1 GiB a proxy maps whole ones only, so a 1 GiB block goes to one process,
- * under one GiB of its addresses; requests are packed into it. Caller holds mm.lock.
+ * Where the host's pages are 1 GiB a proxy maps whole ones only, so a 1 GiB block goes to one
+ * process, under one GiB of its addresses; requests are packed into it. Caller holds mm.lock.
  */
 #ifndef LWK_MM_SLOT_H
 #define LWK_MM_SLOT_H
@@ -9,7 +9,8 @@
 #include "guest-lwk/mm.h"
 
 struct gib_slot *mm_slot_find(struct mm *mm, u64 va);
-/* Gives va's GiB a block if it has no tables yet and there is one. NULL: it stays in 2 MiB granules. */
+/* Gives va's GiB a block if it has no tables yet and there is one. NULL: it stays in 2 MiB
+ * granules. */
 struct gib_slot *mm_slot_create(struct process *proc, u64 va);
 /* Takes the block back; no vma is left in it and its granules are forgotten. */
 void mm_slot_free(struct process *proc, struct gib_slot *slot);

@@ -32,19 +32,21 @@ static struct mm *current_mm(void)
 static bool range_ok(u64 addr, u64 *len)
 {
 	*len = ALIGN_UP(*len, PAGE_SIZE);
-	return !(addr & (PAGE_SIZE - 1)) && *len && *len <= ABI_USER_END && addr <= ABI_USER_END - *len;
+	return !(addr & (PAGE_SIZE - 1)) && *len && *len <= ABI_USER_END &&
+	       addr <= ABI_USER_END - *len;
 }
 
 static bool is_free(struct mm *mm, u64 addr, u64 len)
 {
 	struct vma *vma = vma_find_above(mm, addr);
 
-	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP && (!vma || vma->start >= addr + len);
+	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP &&
+	       (!vma || vma->start >= addr + len);
 }
 
 /*
- * The bytes of a private file mapping, read straight into it by the proxy: how many there were, less than len
- * where the file ends.
+ * The bytes of a private file mapping, read straight into it by the proxy: how many there were,
+ * less than len where the file ends.
  */
 static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
 {
@@ -130,8 +132,8 @@ s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 		return flags & MAP_FIXED && addr & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && addr < ABI_USER_START)
 		return -EPERM;
-	/* Shared files need the window (design.md, 'Shared memory'); shared anonymous memory is private here
-	   until a program can fork. */
+	/* Shared files need the window (design.md, 'Shared memory'); shared anonymous memory is
+	   private here until a program can fork. */
 	if (file && type != 2)
 		return -ENODEV;
 	prot &= PROT_MASK;
@@ -184,9 +186,10 @@ s64 sys_brk(u64 addr)
 	if (addr < mm->brk_start || addr >= ABI_USER_END)
 		ret = -ENOMEM;
 	else if (new_end > old_end)
-		ret = is_free(mm, old_end, new_end - old_end) ?
-			mm_mmap(proc, old_end, new_end - old_end, ABI_PROT_R | ABI_PROT_W, 0, 0) :
-			-ENOMEM;
+		ret = is_free(mm, old_end, new_end - old_end)
+			      ? mm_mmap(proc, old_end, new_end - old_end,
+					ABI_PROT_R | ABI_PROT_W, 0, 0)
+			      : -ENOMEM;
 	else if (new_end < old_end)
 		ret = mm_unmap(proc, new_end, old_end);
 	if (ret >= 0)
@@ -210,8 +213,10 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	if (!range_ok(addr, &len))
 		return -ENOMEM;
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
-		return mm_check(proc, addr, len, advice == MADV_POPULATE_WRITE ? ABI_PROT_W : ABI_PROT_R) ?
-			0 : -ENOMEM;
+		return mm_check(proc, addr, len,
+			       advice == MADV_POPULATE_WRITE ? ABI_PROT_W : ABI_PROT_R)
+			       ? 0
+			       : -ENOMEM;
 	if (advice > 25 && advice != 100 && advice != 101)
 		return -EINVAL;
 	spin_lock(&proc->mm.lock);

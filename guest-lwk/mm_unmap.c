@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking memory away, in an order that no core and no call in flight can see: hide the entries, clean the
- * TLBs, then zero what stays in a block that is still in use, and send whole blocks to be reclaimed.
+ * Taking memory away, in an order that no core and no call in flight can see: hide the entries,
+ * clean the TLBs, then zero what stays in a block that is still in use, and send whole blocks
+ * to be reclaimed.
  */
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mm.h"
@@ -46,22 +47,22 @@ static bool in_use(struct mm *mm, u64 start, u64 end)
 	return vma && vma->start < end;
 }
 
-static s64 hide_range(struct mm *mm, u64 start, u64 end)
+static void hide_range(struct mm *mm, u64 start, u64 end)
 {
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 *entry = pt_granule(mm, g, false);
 
 		if (!entry)
 			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-		else if (*entry && pt_hide(entry, MAX(g, start), MIN(g + BLOCK_SIZE, end)))
-			return -ENOMEM;
+		else if (*entry)
+			pt_hide(entry, MAX(g, start), MIN(g + BLOCK_SIZE, end));
 	}
-	return 0;
 }
 
 /*
- * An empty slot goes back, to be zeroed by the janitor, unless what left it was small and it is the only empty
- * one: a program that maps and unmaps a few megabytes must not have 1 GiB zeroed for it each time.
+ * An empty slot goes back, to be zeroed by the janitor, unless what left it was small and it is
+ * the only empty one: a program that maps and unmaps a few megabytes must not have 1 GiB zeroed
+ * for it each time.
  */
 #define SLOT_KEEP (64ULL << 20)
 
@@ -78,9 +79,9 @@ static bool slot_goes(struct mm *mm, const struct gib_slot *slot, u64 start, u64
 }
 
 /*
- * Warm granules: the last few that small mappings have left keep their blocks (with nothing populated, all zero),
- * so that a program which maps and unmaps a few pages costs neither the proxy nor the janitor anything. They are
- * given back when blocks run out. True: g stays.
+ * Warm granules: the last few that small mappings have left keep their blocks (with nothing
+ * populated, all zero), so that a program which maps and unmaps a few pages costs neither the
+ * proxy nor the janitor anything. They are given back when blocks run out. True: g stays.
  */
 static bool warm_keep(struct mm *mm, u64 g)
 {
@@ -112,7 +113,7 @@ bool mm_warm_drop(struct process *proc)
 			continue;
 		u64 block = pt_block(*entry);
 
-		pt_forget(entry);
+		pt_forget(mm, entry);
 		run_add(proc, &run, g, block);
 		any = true;
 	}
@@ -121,7 +122,8 @@ bool mm_warm_drop(struct process *proc)
 }
 
 /* The granule at g loses its part of the unmapping [from, to). */
-static void granule_clean(struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
+static void granule_clean(
+	struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
 {
 	struct mm *mm = &proc->mm;
 	struct gib_slot *slot = mm_slot_find(mm, g);
@@ -132,13 +134,13 @@ static void granule_clean(struct process *proc, u64 *entry, u64 g, u64 from, u64
 	if (!used && !slot && (pt_is_large(*entry) || !warm_keep(mm, g))) {
 		u64 block = pt_block(*entry);
 
-		pt_forget(entry);
+		pt_forget(mm, entry);
 		run_add(proc, run, g, block);
 		return;
 	}
 	pt_depopulate(entry, start, end, &lo, &hi);
 	if (!used && slot)
-		pt_forget(entry);
+		pt_forget(mm, entry);
 	if (lo && !(slot && slot_goes(mm, slot, from, to)))
 		pmem_zero(lo, hi - lo);
 }
@@ -160,7 +162,8 @@ static void clean_range(struct process *proc, u64 start, u64 end)
 	run_free(proc, &run);
 	for (struct gib_slot *slot = mm->slots, *next; slot; slot = next) {
 		next = slot->next;
-		if (slot->va < end && slot->va + GIB_SIZE > start && slot_goes(mm, slot, start, end))
+		if (slot->va < end && slot->va + GIB_SIZE > start &&
+			slot_goes(mm, slot, start, end))
 			mm_slot_free(proc, slot);
 	}
 }
@@ -175,8 +178,10 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 	for (struct vma *v = vma; v && v->start < end; v = v->next)
 		if (v->flags & VMA_FIXED_KERNEL)
 			return -EINVAL;
-	if (vma_split(mm, start) || vma_split(mm, end) || hide_range(mm, start, end))
+	if (vma_split(mm, start) || vma_split(mm, end) || pt_split(mm, start) ||
+		pt_split(mm, end))
 		return -ENOMEM;
+	hide_range(mm, start, end);
 	mm_flush(mm);
 	while ((vma = vma_find_above(mm, start)) && vma->start < end)
 		vma_remove(mm, vma);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where mmap puts things, downwards from ABI_MMAP_TOP: a terabyte for small requests, packed page by page; four
- * for reservations that are mostly never touched (malloc's arenas); below that the requests of 2 MiB and more,
- * on 2 MiB (1 GiB) boundaries so that large pages map them, packed so that 1 GiB blocks are filled.
+ * Where mmap puts things, downwards from ABI_MMAP_TOP: a terabyte for small requests, packed
+ * page by page; four for reservations that are mostly never touched (malloc's arenas); below
+ * that the requests of 2 MiB and more, on 2 MiB (1 GiB) boundaries so that large pages map
+ * them, packed so that 1 GiB blocks are filled.
  */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/kmem.h"
@@ -12,7 +13,9 @@
 #define SPARSE_TOP (ABI_MMAP_TOP - (1ULL << 40))
 #define LARGE_TOP  (SPARSE_TOP - (4ULL << 40))
 #define LARGE_END  (ABI_PIE_BASE + (1ULL << 40))
-#define SPARSE_LEN (64ULL << 20) /* a reservation of this length is not filled; a stack is shorter */
+#define SPARSE_LEN                                                                             \
+	(64ULL << 20) /* a reservation of this length is not filled; a stack is shorter */
+#define FEW_BLOCKS 16 /* of 2 MiB: kept for stacks, .bss and heaps */
 
 bool mm_in_large_area(u64 va)
 {
@@ -61,19 +64,22 @@ u64 mm_pick(struct mm *mm, u64 len, bool touch)
 	u64 va = 0;
 
 	/* Where 1 GiB pages are, only the large area has them to give (mm_slot_create). */
-	if (len < BLOCK_SIZE && !(pmem_few_blocks() && (mm->slots || pmem_has_gib())))
+	if (len < BLOCK_SIZE &&
+		!(pmem_free_blocks() < FEW_BLOCKS && (mm->slots || pmem_has_gib())))
 		va = pick(mm, len, PAGE_SIZE, SPARSE_TOP, ABI_MMAP_TOP, &mm->small_hint);
-	else if (touch && len >= SPARSE_LEN)
+	else if (touch && len >= SPARSE_LEN && len < GIB_SIZE)
 		va = pick(mm, len, BLOCK_SIZE, LARGE_TOP, SPARSE_TOP, &mm->sparse_hint);
 	if (!va)
-		va = pick(mm, len, len < BLOCK_SIZE ? PAGE_SIZE : align, LARGE_END, LARGE_TOP, &mm->large_hint);
+		va = pick(mm, len, len < BLOCK_SIZE ? PAGE_SIZE : align, LARGE_END, LARGE_TOP,
+			&mm->large_hint);
 	return va;
 }
 
 void mm_pick_freed(struct mm *mm, u64 end)
 {
-	u64 *hint = end > SPARSE_TOP ? &mm->small_hint :
-		end > LARGE_TOP ? &mm->sparse_hint : &mm->large_hint;
+	u64 *hint = end > SPARSE_TOP  ? &mm->small_hint
+		    : end > LARGE_TOP ? &mm->sparse_hint
+				      : &mm->large_hint;
 
 	if (end <= ABI_MMAP_TOP && end > LARGE_END && end > *hint)
 		*hint = end;

@@ -90,7 +90,8 @@ static u64 range_take(struct range *r, u64 want, u64 *got)
 static struct range *range_of(u64 gpa)
 {
 	for (u32 i = 0; i < nranges; i++)
-		if (gpa >= ranges[i].gpa && gpa < ranges[i].gpa + ranges[i].nblocks * BLOCK_SIZE)
+		if (gpa >= ranges[i].gpa &&
+			gpa < ranges[i].gpa + ranges[i].nblocks * BLOCK_SIZE)
 			return &ranges[i];
 	panic("pmem: %lx is no RAM", gpa);
 }
@@ -136,7 +137,8 @@ static u64 take(u32 node, u64 want, u64 *got, bool gib_too)
 		for (u32 i = 0; i < nranges && !gpa; i++) {
 			struct range *r = &ranges[i];
 
-			if ((r->node == node) == (pass == 0) && r->nfree && (!r->gib || gib_too))
+			if ((r->node == node) == (pass == 0) && r->nfree &&
+				(!r->gib || gib_too))
 				gpa = range_take(r, want, got);
 		}
 	spin_unlock(&pmem_lock);
@@ -189,24 +191,28 @@ static u64 take_gib(u32 node)
 	clean_take();
 	for (int pass = 0; pass < 2 && !gpa; pass++)
 		for (u32 i = 0; i < nranges && !gpa; i++)
-			if (ranges[i].gib && (ranges[i].node == node) == (pass == 0) && ranges[i].nfree >= 512)
+			if (ranges[i].gib && (ranges[i].node == node) == (pass == 0) &&
+				ranges[i].nfree >= 512)
 				gpa = range_take_gib(&ranges[i]);
 	spin_unlock(&pmem_lock);
 	return gpa;
 }
 
-bool pmem_has_blocks(void)
+u64 pmem_free_blocks(void)
 {
+	u64 n = 0;
+
 	for (u32 i = 0; i < nranges; i++)
-		if (!ranges[i].gib && READ_ONCE(ranges[i].nfree))
-			return true;
-	return false;
+		if (!ranges[i].gib)
+			n += READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending);
+	return n;
 }
 
 bool pmem_has_gib(void)
 {
 	for (u32 i = 0; i < nranges; i++)
-		if (ranges[i].gib && READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending) >= 512)
+		if (ranges[i].gib &&
+			READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending) >= 512)
 			return true;
 	return false;
 }
@@ -229,19 +235,6 @@ u64 pmem_alloc_gib(u32 node)
 	return gpa;
 }
 
-/* Kept back from requests that can do without, for stacks, .bss and heaps. */
-#define FEW_BLOCKS 16
-
-bool pmem_few_blocks(void)
-{
-	u64 n = 0;
-
-	for (u32 i = 0; i < nranges; i++)
-		if (!ranges[i].gib)
-			n += READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending);
-	return n < FEW_BLOCKS;
-}
-
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 {
 	struct abi_ring *ring = &machine.share->reclaim;
@@ -250,15 +243,17 @@ void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 	/* The janitor takes from the other end whatever we do: this wait ends. */
 	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS)
 		cpu_pause();
-	ring->rec[ring->head % ABI_RECLAIM_RECORDS] =
-		(struct abi_reclaim_rec){.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc};
+	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = (struct abi_reclaim_rec){
+		.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc};
 	pending_bytes += len;
 	range_of(gpa)->npending += len / BLOCK_SIZE;
 	store_release(&ring->head, ring->head + 1);
-	/* The clean ring is as long as this one, so neither side can be stuck behind the other. */
+	/* The clean ring is as long as this one, so neither side can be stuck behind the other.
+	 */
 	clean_take();
 	spin_unlock(&pmem_lock);
-	/* janitor_idle is set by the VMM before its last look at the ring (full fences on both sides). */
+	/* janitor_idle is set by the VMM before its last look at the ring (full fences on both
+	 * sides). */
 	fence_full();
 	if (READ_ONCE(machine.share->janitor_idle) &&
 		__atomic_exchange_n(&machine.share->janitor_idle, 0, __ATOMIC_SEQ_CST))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Physical memory by node: 2 MiB blocks, 1 GiB blocks where the host's pages are that large. Every block
- * handed out is zero: fresh from the host, or cleaned by its janitor.
+ * Physical memory by node: 2 MiB blocks, 1 GiB blocks where the host's pages are that large.
+ * Every block handed out is zero: fresh from the host, or cleaned by its janitor.
  */
 #ifndef LWK_PMEM_H
 #define LWK_PMEM_H
@@ -25,12 +25,11 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node);
 u64 pmem_alloc(u32 node);
 /* As many contiguous 2 MiB blocks as there are, at most want; *got >= 1. 0: none. */
 u64 pmem_alloc_run(u32 node, u64 want, u64 *got);
-/* True while there are single 2 MiB blocks to be had for programs. */
-bool pmem_has_blocks(void);
-/* True while there are whole 1 GiB blocks to be had, now or when the janitor is done with them. */
+/* Single 2 MiB blocks for programs, with those that the janitor has. */
+u64 pmem_free_blocks(void);
+/* True while there are whole 1 GiB blocks to be had, now or when the janitor is done with them.
+ */
 bool pmem_has_gib(void);
-/* True when 2 MiB blocks run out that are no part of a 1 GiB block. */
-bool pmem_few_blocks(void);
 /* One 1 GiB block; waits for the janitor if it has one. 0: none. */
 u64 pmem_alloc_gib(u32 node);
 /* Waits for the janitor if blocks are on their way back; true if trying again makes sense. */
@@ -45,9 +44,9 @@ void pmem_zero(u64 gpa, u64 len);
 void pmem_copy(u64 to, u64 from, u64 len);
 
 /* kmem.c: the kernel's own memory. Zeroed. NULL: none. */
-void *kpage_alloc(void); /* one page */
+void *kpage_alloc(void);     /* one page */
 void kpage_free(void *page); /* must be all zero again */
-void *kmem_alloc(u32 size); /* up to 8 KiB; zeroed, 64-byte aligned */
+void *kmem_alloc(u32 size);  /* up to 8 KiB; zeroed, 64-byte aligned */
 void kmem_free(void *ptr, u32 size);
 
 #endif

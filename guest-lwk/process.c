@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a process, as abi/share.h tells it; everything the host asks for is done by core 0. */
+/* The life of a process, as abi/share.h tells it; everything the host asks for is done by core
+ * 0. */
 #include "guest-lwk/process.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/pmem.h"
@@ -71,7 +72,8 @@ static void process_reap(struct process *proc)
 	for (u32 i = 0; i < ncores; i++) {
 		if (&cores[i] == this_core())
 			mm_load(NULL);
-		/* A core that idles on these tables leaves them when it is kicked (host_poll). */
+		/* A core that idles on these tables leaves them when it is kicked (host_poll).
+		 */
 		while (READ_ONCE(cores[i].mm_owner) == proc) {
 			core_kick(&cores[i]);
 			cpu_pause();
@@ -170,6 +172,7 @@ void process_finished(struct process *proc)
 		return;
 	}
 	/* GONE: its proxy died first. Core 0 reaps when this thread has left its stack. */
-	__atomic_or_fetch(&machine.share->core[0].events, 1ULL << proc->index, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(
+		&machine.share->core[0].events, 1ULL << proc->index, __ATOMIC_SEQ_CST);
 	core_kick(&cores[0]);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Processes and threads. Fields are grouped by who may touch them.
- * A thread belongs to one core at a time; only that core runs it and takes it from its run queue.
+ * A thread belongs to one core at a time; only that core runs it and takes it from its run
+ * queue.
  */
 #ifndef LWK_PROCESS_H
 #define LWK_PROCESS_H
@@ -19,26 +20,27 @@ enum thread_state { THREAD_FREE, THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, T
 enum thread_wait { WAIT_NONE, WAIT_FORWARD, WAIT_FUTEX, WAIT_SLEEP, WAIT_SIGNAL, WAIT_STOPPED };
 
 struct futex_wait {
-	struct thread *next;  /* in the bucket's list; under the bucket's lock */
+	struct thread *next;         /* in the bucket's list; under the bucket's lock */
 	struct futex_bucket *bucket; /* NULL: not queued (woken) */
-	u64 key;              /* gpa of the word */
+	u64 key;                     /* gpa of the word */
 	u32 bitset;
 };
 
 struct thread {
 	/* Fixed while it lives. */
 	struct process *proc;
-	u32 slot;             /* index in threads[] and of its mailbox */
+	u32 slot; /* index in threads[] and of its mailbox */
 	u32 tid;
-	u64 kstack;           /* lowest address; struct regs is at its top */
-	u8 *xstate;           /* XSAVE area, 64-byte aligned, made at first need */
+	u64 kstack; /* lowest address; struct regs is at its top */
+	u8 *xstate; /* XSAVE area, 64-byte aligned, made at first need */
 
 	/* Its own core only. */
-	u64 ksp;              /* saved kernel stack pointer while not running */
-	u64 fsbase, gsbase;   /* while not running */
-	bool xstate_saved;    /* xstate[] holds its vector state (else it is in core->xstate_owner's registers
-	                         or, for a thread that never ran, the initial state) */
-	u64 cpu_tsc;          /* CPU time consumed up to the last switch */
+	u64 ksp;            /* saved kernel stack pointer while not running */
+	u64 fsbase, gsbase; /* while not running */
+	bool xstate_saved;  /* xstate[] holds its vector state (else it is in
+			       core->xstate_owner's registers  or, for a thread that never ran,
+			       the initial state) */
+	u64 cpu_tsc;        /* CPU time consumed up to the last switch */
 
 	/* Run queue lock of its core. */
 	enum thread_state state;
@@ -46,22 +48,23 @@ struct thread {
 	struct thread *rq_next;
 
 	/* process.lock */
-	struct thread *next;  /* in proc->threads */
+	struct thread *next;    /* in proc->threads */
 	struct signals signals; /* see signal.h */
-	u64 affinity;         /* guest cores it may run on */
+	u64 affinity;           /* guest cores it may run on */
 
 	/* Itself only. */
 	enum thread_wait wait;
 	struct futex_wait futex;
 	struct timer sleep_timer;
 	bool timed_out;
-	u64 clear_child_tid;  /* user address, 0: none */
-	u64 robust_list;      /* user address of struct robust_list_head */
-	bool move_asked;      /* affinity changed by somebody: move at the next return to the program */
+	u64 clear_child_tid; /* user address, 0: none */
+	u64 robust_list;     /* user address of struct robust_list_head */
+	bool move_asked; /* affinity changed by somebody: move at the next return to the program
+			  */
 };
 
 struct process {
-	u32 index;            /* in share->proc[] */
+	u32 index; /* in share->proc[] */
 	struct abi_proc *share;
 	bool live;
 	u32 pid;
@@ -70,13 +73,13 @@ struct process {
 	struct spinlock lock; /* threads, signals, exit */
 	struct thread *threads;
 	u32 nthreads;
-	bool exiting;         /* everybody leaves at the next chance */
-	bool stopped;         /* SIGSTOP or the like: threads wait in the kernel */
-	u32 exit_wait;        /* wait status once exiting */
+	bool exiting;  /* everybody leaves at the next chance */
+	bool stopped;  /* SIGSTOP or the like: threads wait in the kernel */
+	u32 exit_wait; /* wait status once exiting */
 	struct sighand sighand;
 	struct itimers itimers; /* timer.h */
-	u64 dead_cpu_tsc;     /* CPU time of threads that ended */
-	u64 affinity;         /* guest cores open to it */
+	u64 dead_cpu_tsc;       /* CPU time of threads that ended */
+	u64 affinity;           /* guest cores open to it */
 	u64 user_start_tsc;
 };
 
@@ -89,23 +92,27 @@ static inline struct regs *thread_regs(struct thread *t)
 }
 
 /*
- * thread.c: a thread of proc with a slot, tid, kernel stack; not yet started. NULL: none free. The caller
- * sets its regs, then sched_start().
+ * thread.c: a thread of proc with a slot, tid, kernel stack; not yet started. NULL: none free.
+ * The caller sets its regs, then sched_start().
  */
 struct thread *thread_create(struct process *proc);
-/* Ends the calling thread: robust list, clear_child_tid, off the process; last one ends the process. */
+/* Ends the calling thread: robust list, clear_child_tid, off the process; last one ends the
+ * process. */
 void thread_exit(u32 code) NORETURN;
-/* Frees kernel stack and slot of threads that have left their stacks (called by the scheduler). */
+/* Frees kernel stack and slot of threads that have left their stacks (called by the scheduler).
+ */
 void thread_reap(struct thread *t);
 
 /* process.c */
-/* Begins the end of a process with this wait status (first caller wins); its threads leave by themselves. */
+/* Begins the end of a process with this wait status (first caller wins); its threads leave by
+ * themselves. */
 void process_exit(struct process *proc, u32 wait_status);
 /* Called by the last thread on its way out. */
 void process_finished(struct process *proc);
 /* An event from the host (abi_core.events) for process `index`; core 0. */
 void process_event(u32 index);
-/* Wakes and kicks every thread of proc so that it looks at exiting/stopped/signals. Caller holds proc->lock. */
+/* Wakes and kicks every thread of proc so that it looks at exiting/stopped/signals. Caller
+ * holds proc->lock. */
 void process_kick(struct process *proc);
 
 #endif

@@ -9,15 +9,16 @@
 extern char vdso_image[], vdso_image_end[];
 
 /* A GiB that holds this much of a program is worth a whole 1 GiB block. */
-#define SLOT_WORTH   (32ULL << 20)
-#define STACK_LEAST  (128ULL << 10)
-#define STACK_MOST   GIB_SIZE
+#define SLOT_WORTH  (32ULL << 20)
+#define STACK_LEAST (128ULL << 10)
+#define STACK_MOST  GIB_SIZE
 
 static bool seg_ok(const struct abi_exec_seg *seg, u64 above)
 {
 	return !(seg->va & (PAGE_SIZE - 1)) && !(seg->len & (PAGE_SIZE - 1)) && seg->len &&
-		seg->va >= above && seg->va >= ABI_USER_START && seg->va < ABI_MMAP_TOP &&
-		seg->len <= ABI_MMAP_TOP - seg->va && seg->file_len <= seg->len && seg->prot <= 7;
+	       seg->va >= above && seg->va >= ABI_USER_START && seg->va < ABI_MMAP_TOP &&
+	       seg->len <= ABI_MMAP_TOP - seg->va && seg->file_len <= seg->len &&
+	       seg->prot <= 7;
 }
 
 static void slots_prepare(struct process *proc, const struct abi_exec *exec)
@@ -74,10 +75,12 @@ static s64 stack_map(struct process *proc, struct abi_exec *exec)
 
 	if (need > size / 2)
 		return -EINVAL;
-	if (map_touch(proc, ABI_STACK_TOP - size, ABI_STACK_TOP, ABI_PROT_R | ABI_PROT_W, VMA_STACK))
+	if (map_touch(proc, ABI_STACK_TOP - size, ABI_STACK_TOP, ABI_PROT_R | ABI_PROT_W,
+		    VMA_STACK))
 		return -ENOMEM;
 	exec->stack_top = ABI_STACK_TOP;
-	return mm_commit(proc, vma_find(&proc->mm, ABI_STACK_TOP - 1), ABI_STACK_TOP - need, ABI_STACK_TOP);
+	return mm_commit(proc, vma_find(&proc->mm, ABI_STACK_TOP - 1), ABI_STACK_TOP - need,
+		ABI_STACK_TOP);
 }
 
 /* The time page, and behind it the vDSO's pages, out of the kernel's image. */
@@ -90,7 +93,8 @@ static s64 vdso_map(struct process *proc, struct abi_exec *exec)
 		pt_map_foreign(&proc->mm, va, ptr_to_gpa(&machine.share->time), ABI_PROT_R))
 		return -ENOMEM;
 	va += PAGE_SIZE;
-	if (vma_add(&proc->mm, va, va + pages * PAGE_SIZE, ABI_PROT_R | ABI_PROT_X, VMA_FIXED_KERNEL))
+	if (vma_add(&proc->mm, va, va + pages * PAGE_SIZE, ABI_PROT_R | ABI_PROT_X,
+		    VMA_FIXED_KERNEL))
 		return -ENOMEM;
 	for (u64 i = 0; i < pages; i++)
 		if (pt_map_foreign(&proc->mm, va + i * PAGE_SIZE, gpa + i * PAGE_SIZE,
@@ -102,7 +106,8 @@ static s64 vdso_map(struct process *proc, struct abi_exec *exec)
 
 s64 exec_map(struct process *proc, struct abi_exec *shared)
 {
-	/* Copy in once, then validate the copy: the proxy can write to the share area at any time. */
+	/* Copy in once, then validate the copy: the proxy can write to the share area at any
+	 * time. */
 	static struct abi_exec exec;
 	s64 ret;
 
@@ -155,11 +160,12 @@ void mm_destroy(struct process *proc)
 	spin_lock(&mm->lock);
 	entry = pt_granule(mm, ABI_VDSO_VA, false);
 	if (entry && *entry)
-		pt_forget(entry);
+		pt_forget(mm, entry);
 	for (struct vma *vma = mm->first; vma; vma = vma->next)
 		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
 	mm_unmap(proc, 0, ABI_USER_END);
 	mm_warm_drop(proc);
+	pt_retired_free(mm);
 	pt_root_destroy(mm->root);
 	mm->root = 0;
 	spin_unlock(&mm->lock);

@@ -4,7 +4,8 @@
 
 #include "guest-lwk/process.h"
 
-/* Maps the segments, heap, stack and vDSO that exec describes; answers stack_top and vdso. -errno. */
+/* Maps the segments, heap, stack and vDSO that exec describes; answers stack_top and vdso.
+ * -errno. */
 s64 exec_map(struct process *proc, struct abi_exec *exec);
 /* First registers of the program. */
 void exec_regs(struct regs *regs, const struct abi_exec *exec);

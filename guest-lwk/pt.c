@@ -4,7 +4,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 
-#define ENTRIES 512
+#define ENTRIES      512
 #define KERNEL_FIRST 256 /* slot of ABI_DIRECT_VA in the top table */
 #define KERNEL_LAST  511 /* slot of ABI_IMAGE_VA */
 
@@ -26,7 +26,8 @@ u64 pt_root_create(void)
 
 	if (!root)
 		return 0;
-	/* The direct map takes one top entry for each 512 GiB of guest-physical space; the rest is 0. */
+	/* The direct map takes one top entry for each 512 GiB of guest-physical space; the rest
+	 * is 0. */
 	for (u32 i = KERNEL_FIRST; boot[i]; i++)
 		root[i] = boot[i];
 	root[KERNEL_LAST] = boot[KERNEL_LAST];
@@ -133,10 +134,34 @@ static u64 table_entry(const u64 *table)
 	return ptr_to_gpa(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
 
-/* A large leaf becomes a table of the same. */
-static s64 split(u64 *entry)
+/*
+ * A table that was in use. Caches of upper entries may lead other cores to it until they flush,
+ * so it must hold nothing present and be nothing else meanwhile: pt_retired_free(). The link's
+ * low bits are 0: not present.
+ */
+static void table_retire(struct mm *mm, u64 *table)
 {
-	if (!(*entry & PTE_LARGE))
+	pmem_zero(ptr_to_gpa(table), PAGE_SIZE);
+	table[0] = (u64)mm->retired;
+	mm->retired = table;
+}
+
+void pt_retired_free(struct mm *mm)
+{
+	u64 *table;
+
+	while ((table = mm->retired)) {
+		mm->retired = (u64 *)table[0];
+		table[0] = 0;
+		kpage_free(table);
+	}
+}
+
+s64 pt_split(struct mm *mm, u64 va)
+{
+	u64 *entry = va & (BLOCK_SIZE - 1) ? pt_granule(mm, va, false) : NULL;
+
+	if (!entry || !(*entry & PTE_LARGE))
 		return 0;
 	u64 *table = kpage_alloc(), leaf = *entry & ~PTE_LARGE;
 
@@ -144,7 +169,8 @@ static s64 split(u64 *entry)
 		return -ENOMEM;
 	for (u32 i = 0; i < ENTRIES; i++, leaf += PAGE_SIZE)
 		table[i] = leaf;
-	/* The entries say the same as the leaf did, so stale TLB entries of the leaf do no harm. */
+	/* The entries say the same as the leaf did, so stale TLB entries of the leaf do no
+	 * harm. */
 	*entry = table_entry(table);
 	return 0;
 }
@@ -159,7 +185,7 @@ static bool none_populated(const u64 *table)
 	return !(any & PTE_POPULATED);
 }
 
-s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
+s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 {
 	u64 flags = leaf_flags(prot);
 
@@ -174,9 +200,10 @@ s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 
 	if (table) {
 		block = pt_block(*entry);
-		if (whole(start, end) && none_populated(table)) { /* a warm granule (mm_unmap.c) */
+		if (whole(start, end) &&
+			none_populated(table)) { /* a warm granule (mm_unmap.c) */
 			*entry = block | PTE_LARGE | flags;
-			table_free(table);
+			table_retire(mm, table);
 			return 0;
 		}
 	} else {
@@ -201,37 +228,35 @@ s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 	return 0;
 }
 
-s64 pt_protect(u64 *entry, u64 start, u64 end, u32 prot)
+void pt_protect(u64 *entry, u64 start, u64 end, u32 prot)
 {
 	u64 flags = leaf_flags(prot);
 
 	if ((*entry & PTE_LARGE) && whole(start, end)) {
 		*entry = (*entry & (PTE_ADDR | PTE_LARGE)) | flags;
-		return 0;
+		return;
 	}
-	if (split(entry))
-		return -ENOMEM;
 	u64 *table = granule_table(*entry);
+
+	BUG_ON(!table);
 
 	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
 		if (table[i] & PTE_POPULATED)
 			table[i] = (table[i] & PTE_ADDR) | flags;
-	return 0;
 }
 
-s64 pt_hide(u64 *entry, u64 start, u64 end)
+void pt_hide(u64 *entry, u64 start, u64 end)
 {
 	if ((*entry & PTE_LARGE) && whole(start, end)) {
 		*entry &= ~PTE_PRESENT;
-		return 0;
+		return;
 	}
-	if (split(entry))
-		return -ENOMEM;
 	u64 *table = granule_table(*entry);
+
+	BUG_ON(!table);
 
 	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
 		table[i] &= ~PTE_PRESENT;
-	return 0;
 }
 
 void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi)
@@ -255,13 +280,13 @@ void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi)
 	}
 }
 
-void pt_forget(u64 *entry)
+void pt_forget(struct mm *mm, u64 *entry)
 {
 	u64 *table = granule_table(*entry);
 
 	*entry = 0;
 	if (table)
-		table_free(table);
+		table_retire(mm, table);
 }
 
 u64 pt_gpa(u64 entry, u64 va, bool write)
@@ -272,7 +297,8 @@ u64 pt_gpa(u64 entry, u64 va, bool write)
 
 	if ((leaf & want) != want)
 		return 0;
-	return table ? (leaf & PTE_ADDR) + (va & (PAGE_SIZE - 1)) : pt_block(entry) + (va & (BLOCK_SIZE - 1));
+	return table ? (leaf & PTE_ADDR) + (va & (PAGE_SIZE - 1))
+		     : pt_block(entry) + (va & (BLOCK_SIZE - 1));
 }
 
 bool pt_all_populated(u64 entry, u64 start, u64 end)
@@ -281,7 +307,8 @@ bool pt_all_populated(u64 entry, u64 start, u64 end)
 
 	if (!table)
 		return entry & PTE_POPULATED;
-	/* One instruction an entry: a forwarded buffer is looked at here, and ring 0 may be emulated. */
+	/* One instruction an entry: a forwarded buffer is looked at here, and ring 0 may be
+	 * emulated. */
 	u64 *p = &table[page_index(start)], all = PTE_POPULATED;
 	u32 n = (u32)((end - start) / PAGE_SIZE);
 
@@ -312,8 +339,8 @@ void mm_load(struct process *proc)
 	if (core->mm_owner == proc)
 		return;
 	/*
-	 * Owner first, fence, then the generation: a flusher that does not see the new owner yet has
-	 * changed its entries before we load the tables.
+	 * Owner first, fence, then the generation: a flusher that does not see the new owner
+	 * yet has changed its entries before we load the tables.
 	 */
 	WRITE_ONCE(core->mm_owner, proc);
 	fence_full();
@@ -334,11 +361,12 @@ void mm_flush_self(struct core *core)
 }
 
 /*
- * Entries were changed; then the generation goes up; full fence; then we look at each core's in_user and
- * uaccess. A core sets one of these, full fence, then compares the generation and flushes (trap.c,
- * uaccess.c). So either it sees the new generation, or we see that it may hold old entries, kick it out
- * of the program, and wait. A core that is in the kernel otherwise does not touch programs' addresses. A
- * core that takes a fault inside uaccess clears the flag before it asks for mm.lock, which we hold.
+ * Entries were changed; then the generation goes up; full fence; then we look at each core's
+ * in_user and uaccess. A core sets one of these, full fence, then compares the generation and
+ * flushes (trap.c, uaccess.c). So either it sees the new generation, or we see that it may hold
+ * old entries, kick it out of the program, and wait. A core that is in the kernel otherwise
+ * does not touch programs' addresses. A core that takes a fault inside uaccess clears the flag
+ * before it asks for mm.lock, which we hold.
  */
 void mm_flush(struct mm *mm)
 {
@@ -354,8 +382,10 @@ void mm_flush(struct mm *mm)
 		if (core == self || READ_ONCE(core->mm_owner) != proc)
 			continue;
 		core_kick(core);
-		while (READ_ONCE(core->mm_owner) == proc && load_acquire(&core->tlb_seen) < gen &&
+		while (READ_ONCE(core->mm_owner) == proc &&
+			load_acquire(&core->tlb_seen) < gen &&
 			(READ_ONCE(core->share->in_user) || READ_ONCE(core->uaccess)))
 			cpu_pause();
 	}
+	pt_retired_free(mm);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables of programs. The unit is the granule, 2 MiB of program space: it has a block or it has not.
- * Its PD entry is 0 (no block), a large leaf (whole granule alike) or a table over the same block.
+ * Page tables of programs. The unit is the granule, 2 MiB of program space: it has a block or
+ * it has not. Its PD entry is 0 (no block), a large leaf (whole granule alike) or a table over
+ * the same block.
  *
- * Entries keep the block's address when they are not present: bit POPULATED says that the page belongs to
- * a vma (with PROT_NONE it is not present). Entry 0 of a table always carries the address.
- * Caller holds mm.lock throughout.
+ * Entries keep the block's address when they are not present: bit POPULATED says that the page
+ * belongs to a vma (with PROT_NONE it is not present). Entry 0 of a table always carries the
+ * address. Caller holds mm.lock throughout.
  */
 #ifndef LWK_PT_H
 #define LWK_PT_H
@@ -29,7 +30,8 @@ void pt_root_destroy(u64 root);
 
 /* The granule's PD entry. With create, tables are made on the way (NULL: no memory). */
 u64 *pt_granule(struct mm *mm, u64 va, bool create);
-/* True if no granule of the GiB that contains va has a block (so it may become one whole block). */
+/* True if no granule of the GiB that contains va has a block (so it may become one whole
+ * block). */
 bool pt_gib_empty(struct mm *mm, u64 va);
 
 static inline bool pt_is_large(u64 entry)
@@ -40,21 +42,27 @@ static inline bool pt_is_large(u64 entry)
 /* The granule's block, 0: none. */
 u64 pt_block(u64 entry);
 /*
- * Populates [start, end) of the granule over its block, or over `block` if it has none; what is populated
- * already stays. -ENOMEM.
+ * Populates [start, end) of the granule over its block, or over `block` if it has none; what is
+ * populated already stays. -ENOMEM.
  */
-s64 pt_populate(u64 *entry, u64 block, u64 start, u64 end, u32 prot);
-/* Changes the protection of what is populated in [start, end). -ENOMEM. */
-s64 pt_protect(u64 *entry, u64 start, u64 end, u32 prot);
-/* First half of an unmapping: entries of [start, end) lose PRESENT, nothing else. -ENOMEM (split). */
-s64 pt_hide(u64 *entry, u64 start, u64 end);
+s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot);
+/* Makes va a boundary of entries: a large leaf across it becomes a table. -ENOMEM. */
+s64 pt_split(struct mm *mm, u64 va);
+/* Changes the protection of what is populated in [start, end), which pt_split() has made
+ * boundaries. */
+void pt_protect(u64 *entry, u64 start, u64 end, u32 prot);
+/* First half of an unmapping: entries of [start, end), which are boundaries, lose PRESENT,
+ * nothing else. */
+void pt_hide(u64 *entry, u64 start, u64 end);
 /*
- * Second half, after the TLBs are clean: entries of [start, end) lose POPULATED. [*lo, *hi) becomes the
- * hull of what had been populated, to be zeroed.
+ * Second half, after the TLBs are clean: entries of [start, end) lose POPULATED. [*lo, *hi)
+ * becomes the hull of what had been populated, to be zeroed.
  */
 void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi);
 /* Takes the block out of the granule, whose pages are all depopulated or to be forgotten. */
-void pt_forget(u64 *entry);
+void pt_forget(struct mm *mm, u64 *entry);
+/* Frees tables that were in use: every core has flushed, or left, since they were taken out. */
+void pt_retired_free(struct mm *mm);
 /* Where va is, as the processor would find it (with write: writable); 0: not present so. */
 u64 pt_gpa(u64 entry, u64 va, bool write);
 /* True if all of [start, end) of the granule is populated. */
@@ -66,7 +74,8 @@ s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot);
  * After entries were taken away: no core uses the old ones when this returns. mm.lock is held.
  */
 void mm_flush(struct mm *mm);
-/* This core, on its way to the program or to a program's memory: flush if mm_flush() asks for it. */
+/* This core, on its way to the program or to a program's memory: flush if mm_flush() asks for
+ * it. */
 void mm_flush_self(struct core *core);
 
 #endif

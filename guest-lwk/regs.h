@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What entry.S saves of a program at every entry, at the top of the thread's kernel stack. The order is
- * entry.S's; keep both in step (the assertions below).
+ * What entry.S saves of a program at every entry, at the top of the thread's kernel stack. The
+ * order is entry.S's; keep both in step (the assertions below).
  */
 #ifndef LWK_REGS_H
 #define LWK_REGS_H
 
-#define REGS_SIZE      184
-#define REGS_ORIG_RAX  120
-#define REGS_CS        152
+#define REGS_SIZE     184
+#define REGS_ORIG_RAX 120
+#define REGS_CS       152
 
 #ifndef __ASSEMBLER__
 #include "guest-lwk/types.h"
 
 struct regs {
 	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-	u64 orig_rax; /* system call number at a system call, else -1 */
+	u64 orig_rax;      /* system call number at a system call, else -1 */
 	u64 vector, error; /* of a trap; vector VECTOR_SYSCALL at a system call */
 	u64 rip, cs, rflags, rsp, ss;
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One run queue a core, run to completion: a thread keeps its core until it blocks, ends, yields or,
- * only while more threads than cores are ready there, its slice ends.
+ * One run queue a core, run to completion: a thread keeps its core until it blocks, ends,
+ * yields or, only while more threads than cores are ready there, its slice ends.
  *
- * To block:  t->wait = WAIT_X; sched_prepare(); if (condition still false) schedule(); else sched_cancel();
- * A wake between prepare and schedule is not lost: it makes the state READY and schedule() returns.
+ * To block:  t->wait = WAIT_X; sched_prepare(); if (condition still false) schedule(); else
+ * sched_cancel(); A wake between prepare and schedule is not lost: it makes the state READY and
+ * schedule() returns.
  */
 #ifndef LWK_SCHED_H
 #define LWK_SCHED_H
@@ -35,8 +36,9 @@ void sched_yield_now(void);
 /* Moves the current thread to a core in its affinity mask if it is not on one. */
 void sched_move_self(void);
 /*
- * core->need_resched was seen on the way back to a program: starts a slice because others wait, or gives the
- * core away because the slice is over. The thread may come back on another core only by sched_move_self().
+ * core->need_resched was seen on the way back to a program: starts a slice because others wait,
+ * or gives the core away because the slice is over. The thread may come back on another core
+ * only by sched_move_self().
  */
 void sched_resched(void);
 /* The current thread (DEAD from now on) leaves its stack for ever; the idle loop reaps it. */
@@ -66,8 +68,8 @@ void switch_stacks(u64 *save_ksp, u64 load_ksp);
 void thread_entry(void);
 
 /*
- * trap.c: work that any kernel exit and the idle loop do: answers and events of the host, then returns.
- * True if something was done.
+ * trap.c: work that any kernel exit and the idle loop do: answers and events of the host, then
+ * returns. True if something was done.
  */
 bool host_poll(struct core *core);
 

@@ -8,7 +8,8 @@
 /* A program's system call: regs->orig_rax is the number; the result goes to regs->rax. */
 void syscall_dispatch(struct regs *regs);
 
-/* Local calls take up to six words; those that need the registers use thread_regs(current_thread()). */
+/* Local calls take up to six words; those that need the registers use
+ * thread_regs(current_thread()). */
 typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
 #endif

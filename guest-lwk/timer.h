@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot timers on a core's TSC deadline. There is no periodic tick: the deadline MSR is armed only while
- * a timer is pending. A timer belongs to the core that started it.
+ * One-shot timers on a core's TSC deadline. There is no periodic tick: the deadline MSR is
+ * armed only while a timer is pending. A timer belongs to the core that started it.
  */
 #ifndef LWK_TIMER_H
 #define LWK_TIMER_H
@@ -13,8 +13,8 @@ struct process;
 
 struct timer {
 	struct timer *next;
-	struct core *core;  /* whose queue it is in, NULL: none; under that queue's lock */
-	u64 deadline;       /* TSC */
+	struct core *core; /* whose queue it is in, NULL: none; under that queue's lock */
+	u64 deadline;      /* TSC */
 	void (*fire)(struct timer *); /* on its core, in the timer interrupt, no lock held */
 };
 
@@ -47,22 +47,22 @@ struct itimer {
 	u64 interval_tsc, interval_ns;
 	u64 deadline_tsc;
 	u32 clock;
-	s32 signo;      /* 0: SIGEV_NONE */
-	u32 notify;     /* SIGEV_* */
+	s32 signo;  /* 0: SIGEV_NONE */
+	u32 notify; /* SIGEV_* */
 	u32 notify_tid;
-	u64 value;      /* sigev_value */
+	u64 value; /* sigev_value */
 	u32 overrun;
 	u32 id;
 };
 struct itimers {
-	struct itimer real;                /* ITIMER_REAL */
+	struct itimer real;                  /* ITIMER_REAL */
 	struct itimer *posix[ITIMERS_POSIX]; /* allocated at first use */
 };
 void itimers_end(struct process *proc);
 
 /*
- * The guest's clocks, from the share area's time page. clock is CLOCK_* of Linux; CPU clocks are the
- * LWK's own account. -EINVAL: no such clock.
+ * The guest's clocks, from the share area's time page. clock is CLOCK_* of Linux; CPU clocks
+ * are the LWK's own account. -EINVAL: no such clock.
  */
 s64 clock_ns(u32 clock, u64 *ns);
 /*
@@ -74,7 +74,8 @@ s64 clock_to_tsc(u32 clock, u64 ns, u64 *tsc);
 u64 clock_ticks(u64 ns);
 
 /*
- * sleep.c: the current thread's alarm clock. At `ns` of `clock` its timed_out becomes true and it is woken.
+ * sleep.c: the current thread's alarm clock. At `ns` of `clock` its timed_out becomes true and
+ * it is woken.
  */
 s64 alarm_set(u32 clock, u64 ns);
 /*

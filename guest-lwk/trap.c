@@ -10,10 +10,11 @@
 
 extern char syscall_entry[], uaccess_begin[], uaccess_end[], uaccess_fault[];
 
-#define VECTOR_PF 14
-#define PF_WRITE  2
-#define PF_FETCH  16
-#define RFLAGS_USER 0x254dd5ULL /* what a program may change: status, TF, DF, NT, RF, AC, ID */
+#define VECTOR_PF   14
+#define PF_WRITE    2
+#define PF_FETCH    16
+#define RFLAGS_USER 0x254dd5ULL /* what a program may change: status, TF, DF, NT, RF, AC, ID   \
+				 */
 #define RFLAGS_SYSRET_NO 0x10100ULL /* RF, TF: IRET knows how */
 
 static struct core *kernel_enter(void)
@@ -43,14 +44,15 @@ bool host_poll(struct core *core)
 
 static bool host_waits(const struct core *core)
 {
-	return READ_ONCE(core->share->done_words) || (core->index == 0 && READ_ONCE(core->share->events));
+	return READ_ONCE(core->share->done_words) ||
+	       (core->index == 0 && READ_ONCE(core->share->events));
 }
 
 /* What keeps a thread in the kernel, apart from the host. */
 static bool thread_waits(const struct core *core, const struct thread *t)
 {
-	return READ_ONCE(t->signals.work) || READ_ONCE(t->proc->exiting) || core->need_resched ||
-		READ_ONCE(t->move_asked) || READ_ONCE(t->proc->stopped);
+	return READ_ONCE(t->signals.work) || READ_ONCE(t->proc->exiting) ||
+	       core->need_resched || READ_ONCE(t->move_asked) || READ_ONCE(t->proc->stopped);
 }
 
 static void stop_here(struct thread *t)
@@ -80,9 +82,11 @@ static void thread_work(struct core *core, struct thread *t, struct regs *regs)
 }
 
 /*
- * The way out. in_user and need_irq go up, full fence, then every flag is read once more: whoever sets a
- * flag sets it first and then looks at need_irq (core_kick, the proxies, mm_flush). So a flag set at any
- * time is seen here, or its setter interrupts the core once it is in ring 3 with interrupts on.
+ * The way out. in_user and need_irq go up, full fence, then every flag is read: whoever sets a
+ * flag sets it first and then looks at need_irq (core_kick, the proxies, mm_flush). So a flag
+ * set at any time is seen here, or its setter interrupts the core once it is in ring 3 with
+ * interrupts on. The flags are read this once: where ring 0 is emulated a look before as well
+ * would be a tenth of a short call.
  */
 static void user_return(struct regs *regs)
 {
@@ -90,20 +94,18 @@ static void user_return(struct regs *regs)
 		struct core *core = this_core();
 		struct thread *t = core->current;
 
-		if (host_waits(core))
-			host_poll(core);
-		if (thread_waits(core, t)) {
-			thread_work(core, t, regs);
-			continue;
-		}
 		WRITE_ONCE(core->share->in_user, 1);
 		WRITE_ONCE(core->share->need_irq, 1);
 		fence_full();
 		if (core->tlb_seen != READ_ONCE(t->proc->mm.tlb_gen))
 			mm_flush_self(core);
-		if (!host_waits(core) && !thread_waits(core, t))
+		if (likely(!host_waits(core) && !thread_waits(core, t)))
 			return;
 		kernel_enter();
+		if (host_waits(core))
+			host_poll(core);
+		if (thread_waits(core, t))
+			thread_work(core, t, regs);
 	}
 }
 
@@ -118,18 +120,20 @@ bool syscall_trap(struct regs *regs)
 	kernel_enter();
 	regs->orig_rax = regs->rax;
 	syscall_serve(regs);
-	return regs->rcx == regs->rip && regs->r11 == regs->rflags && regs->rip < ABI_USER_END &&
-		!(regs->rflags & RFLAGS_SYSRET_NO) && regs->cs == USER_CS;
+	return regs->rcx == regs->rip && regs->r11 == regs->rflags &&
+	       regs->rip < ABI_USER_END && !(regs->rflags & RFLAGS_SYSRET_NO) &&
+	       regs->cs == USER_CS;
 }
 
 /*
- * Software KVM: SYSCALL goes to LSTAR but stays in ring 3, and faults there with rcx and r11 as the
- * instruction leaves them (platform.md part A). A program may jump there by hand: what it says is checked
- * as for any system call, and it cannot make us return to a kernel address.
+ * Software KVM: SYSCALL goes to LSTAR but stays in ring 3, and faults there with rcx and r11 as
+ * the instruction leaves them (platform.md part A). A program may jump there by hand: what it
+ * says is checked as for any system call, and it cannot make us return to a kernel address.
  */
 static bool is_soft_syscall(const struct regs *regs)
 {
-	return machine.software_kvm && regs->rip == (u64)syscall_entry && regs->rcx < ABI_USER_END;
+	return machine.software_kvm && regs->rip == (u64)syscall_entry &&
+	       regs->rcx < ABI_USER_END;
 }
 
 static void soft_syscall(struct regs *regs)
@@ -144,7 +148,8 @@ static void soft_syscall(struct regs *regs)
 static void page_fault(struct core *core, struct regs *regs)
 {
 	u64 va = cr2_read();
-	s64 ret = mm_fault(core->current->proc, va, regs->error & PF_WRITE, regs->error & PF_FETCH);
+	s64 ret = mm_fault(
+		core->current->proc, va, regs->error & PF_WRITE, regs->error & PF_FETCH);
 
 	if (!ret)
 		core->share->n_faults++;
@@ -165,7 +170,8 @@ static void interrupt(struct core *core, u64 vector)
 		break;
 	default:
 		core->share->n_irq_host++;
-		/* Cleared before the done bits are read: a bit set later sends another interrupt. */
+		/* Cleared before the done bits are read: a bit set later sends another
+		 * interrupt. */
 		__atomic_exchange_n(&core->share->irq_sent, 0, __ATOMIC_SEQ_CST);
 		break;
 	}
@@ -201,16 +207,18 @@ static void kernel_bug(struct regs *regs)
 	p->rsp = regs->rsp;
 	p->cr2 = cr2_read();
 	p->rflags = regs->rflags;
-	const u64 gpr[16] = {regs->rax, regs->rcx, regs->rdx, regs->rbx, regs->rsp, regs->rbp, regs->rsi,
-		regs->rdi, regs->r8, regs->r9, regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15};
+	const u64 gpr[16] = {regs->rax, regs->rcx, regs->rdx, regs->rbx, regs->rsp, regs->rbp,
+		regs->rsi, regs->rdi, regs->r8, regs->r9, regs->r10, regs->r11, regs->r12,
+		regs->r13, regs->r14, regs->r15};
 
 	memcpy(p->gpr, gpr, sizeof(gpr));
 	p->tid = current_thread() ? current_thread()->tid : 0;
-	panic("exception %lu (error %lx) in the kernel at %lx, cr2 %lx", regs->vector, regs->error, regs->rip,
-		p->cr2);
+	panic("exception %lu (error %lx) in the kernel at %lx, cr2 %lx", regs->vector,
+		regs->error, regs->rip, p->cr2);
 }
 
-/* A program's address, used by the kernel for it: commit, or continue at the failing end of uaccess. */
+/* A program's address, used by the kernel for it: commit, or continue at the failing end of
+ * uaccess. */
 static void uaccess_fixup(struct regs *regs)
 {
 	struct core *core = this_core();
@@ -231,7 +239,7 @@ void trap_kernel(struct regs *regs)
 		if ((regs->vector & 0xff) != ABI_VEC_SPURIOUS)
 			interrupt(this_core(), regs->vector & 0xff);
 	} else if (regs->vector == VECTOR_PF && regs->rip >= (u64)uaccess_begin &&
-		regs->rip < (u64)uaccess_end) {
+		   regs->rip < (u64)uaccess_end) {
 		uaccess_fixup(regs);
 	} else {
 		kernel_bug(regs);

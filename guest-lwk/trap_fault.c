@@ -3,9 +3,22 @@
 #include "guest-lwk/process.h"
 
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11 };
-enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRALN = 1, BUS_ADRERR = 2, ILL_ILLOPN = 2, FPE_INTDIV = 1,
-	FPE_FLTDIV = 3, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV, TRAP_BRKPT = 1, TRAP_TRACE = 2,
-	SI_KERNEL = 0x80 };
+enum {
+	SEGV_MAPERR = 1,
+	SEGV_ACCERR = 2,
+	BUS_ADRALN = 1,
+	BUS_ADRERR = 2,
+	ILL_ILLOPN = 2,
+	FPE_INTDIV = 1,
+	FPE_FLTDIV = 3,
+	FPE_FLTOVF,
+	FPE_FLTUND,
+	FPE_FLTRES,
+	FPE_FLTINV,
+	TRAP_BRKPT = 1,
+	TRAP_TRACE = 2,
+	SI_KERNEL = 0x80
+};
 
 void fault_page(struct regs *regs, u64 va, s64 why)
 {
@@ -15,7 +28,8 @@ void fault_page(struct regs *regs, u64 va, s64 why)
 		signal_fault(regs, SIGSEGV, why == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, va);
 }
 
-/* Of the exceptions that are raised and not masked, the one with the highest rank (Intel SDM 1, 8.5 and 11.5). */
+/* Of the exceptions that are raised and not masked, the one with the highest rank (Intel SDM
+ * 1, 8.5 and 11.5). */
 static s32 fpe_code(u32 status, u32 masked)
 {
 	u32 raised = status & ~masked & 0x3f;
@@ -31,7 +45,8 @@ static s32 fpe_code(u32 status, u32 masked)
 	return raised & 0x20 ? FPE_FLTRES : 0;
 }
 
-/* Status and masks are read from the saved state: ring 0 has no instructions for them on a software KVM. */
+/* Status and masks are read from the saved state: ring 0 has no instructions for them on a
+ * software KVM. */
 static s32 fp_code(bool sse)
 {
 	struct thread *t = current_thread();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel reads and writes a program's memory by the program's own addresses; a fault on the way commits
- * what may be committed (trap_kernel) or ends the copy with -EFAULT.
+ * The kernel reads and writes a program's memory by the program's own addresses; a fault on the
+ * way commits what may be committed (trap_kernel) or ends the copy with -EFAULT.
  */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/core.h"

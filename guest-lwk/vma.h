@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The set of vmas of one address space: a treap by address, threaded in order. Caller holds mm.lock. */
+/* The set of vmas of one address space: a treap by address, threaded in order. Caller holds
+ * mm.lock. */
 #ifndef LWK_VMA_H
 #define LWK_VMA_H
 

@@ -29,8 +29,9 @@ static void present_read(const char *root, struct host *host)
 }
 
 /* An offline CPU has no topology directory: it keeps zeros and is its own sibling. */
-static void topology_read(const char *root, unsigned cpu, struct host_cpu *c)
+static void topology_read(const char *root, unsigned cpu, struct host *host)
 {
+	struct host_cpu *c = &host->cpu[cpu];
 	struct host_path path =
 		host_path(root, CPU_DIR "/cpu%u/topology/physical_package_id", cpu);
 	uint16_t list[HOST_MAX_CPUS];
@@ -44,7 +45,7 @@ static void topology_read(const char *root, unsigned cpu, struct host_cpu *c)
 		c->core_id = (uint16_t)value;
 	path = host_path(root, CPU_DIR "/cpu%u/topology/thread_siblings_list", cpu);
 	n = host_file_list(&path, list, HOST_MAX_CPUS);
-	if (n)
+	if (n && list[0] < host->ncpus)
 		c->first_sibling = list[0];
 }
 
@@ -105,7 +106,7 @@ int host_cpu_read(const char *root, struct host *host, struct problem *problem)
 			"%s" CPU_DIR "/present: names no CPU: mount sysfs on /sys", root);
 	for (unsigned i = 0; i < host->ncpus; i++) {
 		if (host->cpu[i].online)
-			topology_read(root, i, &host->cpu[i]);
+			topology_read(root, i, host);
 	}
 	isolation_read(root, host);
 	allowed_read(root, host);

@@ -34,8 +34,9 @@ struct options {
 	int verbose; /* -v, -vv */
 	bool help;   /* --help or -h: nothing after it was looked at, guest may be empty */
 	/*
-	 * Not an option, but a fact of GUEST that the plan needs (run fills it): bytes that the program has in
-	 * its first GiB, where no 1 GiB page can be (docs/decisions/0004-first-gib.md).
+	 * Not an option, but a fact of GUEST that the plan needs (run fills it): bytes that the
+	 * program has in its first GiB, where no 1 GiB page can be
+	 * (docs/decisions/0004-first-gib.md).
 	 */
 	uint64_t program_low;
 	char *const *guest; /* GUEST [ARGS...], borrowed from argv, NULL-terminated; may be

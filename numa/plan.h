@@ -56,7 +56,7 @@ struct plan {
 	struct plan_extent extent[PLAN_MAX_EXTENTS]; /* sorted by gpa */
 	uint64_t mem;                                /* total RAM of the guest, bytes */
 	uint64_t mem_asked;                          /* --mem, bytes; 0: not given */
-	uint64_t program_low; /* of options */
+	uint64_t program_low;                        /* of options */
 	enum page_choice page_asked;
 	bool first_touch;  /* commit mode of processes (design.md section 4) */
 	unsigned nhelpers; /* host CPUs for helper threads and proxies */

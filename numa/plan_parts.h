@@ -5,12 +5,12 @@
 
 #include "numa/plan.h"
 
-#define PLAN_GRANULE   MIB(2)  /* guest memory is dealt out in these */
+#define PLAN_GRANULE MIB(2) /* guest memory is dealt out in these */
 /*
- * The least 2 MiB-page part beside 1 GiB pages: the kernel's own, and for each vCPU the blocks of glibc's eight
- * malloc arenas and as much again for stacks and small mappings.
+ * The least 2 MiB-page part beside 1 GiB pages: the kernel's own, and for each vCPU the blocks
+ * of glibc's eight malloc arenas and as much again for stacks and small mappings.
  */
-#define PLAN_SMALL_MIN(nvcpus) (MIB(64) + (nvcpus) * MIB(32))
+#define PLAN_SMALL_MIN(nvcpus) (MIB(64) + (nvcpus)*MIB(32))
 
 /* What one kind of guest memory stands on. */
 enum plan_backing { BACKING_4K, BACKING_THP, BACKING_2M, BACKING_1G };

@@ -183,6 +183,27 @@ two_guests() {
 	end_of $pid
 }
 
+# The guest has core 1: the one vCPU thread is on it, every other thread of VMM and proxy is on core 0.
+threads_apart() {
+	local pid vmm
+	rm -f "$OUT/apart.out"
+	"$LWVMM" run --cores 1 --mem 256M -- "$tool" sleep > "$OUT/apart.out" &
+	pid=$!
+	wait_for_line "$OUT/apart.out" ready
+	read -r vmm _ < /dev/shm/lwvmm/core-1
+	echo "VMM on core 1: $(cat /proc/"$vmm"/task/*/status | grep -c 'Cpus_allowed_list:.1$')"
+	cat /proc/"$vmm"/task/*/status /proc/$pid/task/*/status | grep Cpus_allowed_list |
+		grep -v '[[:space:]]1$' | sort -u | tr '\t' ' '
+	kill -s TERM $pid
+	end_of $pid
+}
+
+# Programs read the account: it has to be JSON, whole, with what --stats says.
+account_is_json() {
+	guest --json "$OUT/account.json" -- "$tool" exit 0 &&
+		python3 -c 'import json, sys; print(*sorted(json.load(open(sys.argv[1]))))' "$OUT/account.json"
+}
+
 own_commands() {
 	"$LWVMM" version > /dev/null && "$LWVMM" help > /dev/null && "$LWVMM" run --help > /dev/null &&
 		"$LWVMM" plan --cores 0 --mem 256M > /dev/null &&
@@ -237,5 +258,8 @@ vCPU 1 no exits, page faults 0, timer 0' steady_state
 	check stop-and-continue 7 continued stop_and_continue
 	check two-guests 143 '1
 beside it: 9' two_guests
+	check threads-apart 143 'VMM on core 1: 1
+Cpus_allowed_list: 0' threads_apart
+	check account-is-json 0 'calls guest kvm marks marks_lost memory ms recycled tsc_khz vcpus' account_is_json
 	check own-commands 0 '' own_commands
 }

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev check"
-test="$build clang-format clang-tidy cppcheck shellcheck musl-tools procps util-linux"
+test="$build clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck musl-tools procps util-linux"
 lab="$build qemu-system-x86 busybox-static cpio kmod xz-utils musl-tools"
 
 as_root() {

@@ -136,7 +136,7 @@ static void of_panic(
 	print_code(&vcpu->vm->map, p.rip);
 	print_gprs(p.gpr);
 	problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
-		"guest %s: stopped: its kernel gave up on core %u (%s): see the post-mortem "
+		"guest %s: stopped: its kernel gave up on vCPU %u (%s): see the post-mortem "
 		"above",
 		vcpu->vm->plan->name, vcpu->index, p.text);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a proxy and the VMM say to each other, over one connected SOCK_SEQPACKET socket (a socketpair for
- * `run`, the guest's control socket for `exec`). One struct per packet. End of file is news too: the
- * other side is gone, whatever the reason, and whoever is left cleans up.
+ * What a proxy and the VMM say to each other, over one connected SOCK_SEQPACKET socket (a
+ * socketpair for `run`, the guest's control socket for `exec`). One struct per packet. End of
+ * file is news too: the other side is gone, whatever the reason, and whoever is left cleans up.
  *
  *   proxy                          VMM
  *   HELLO                     ->
@@ -32,15 +32,17 @@ struct proto_extent {
 };
 
 /*
- * Descriptors that travel with WELCOME, in this order: the share area's memfd; the eventfd of this
- * process's bell; one eventfd a core (ABI_VEC_HOST); one memfd an extent.
+ * Descriptors that travel with WELCOME, in this order: the share area's memfd; the eventfd of
+ * this process's bell; one eventfd a core (ABI_VEC_HOST); one memfd an extent.
  */
 struct proto_welcome {
 	uint32_t type;
-	uint32_t proc;     /* index in share->proc[] */
+	uint32_t proc; /* index in share->proc[] */
 	uint32_t ncores, nextents;
-	uint32_t poll_us;  /* how long a service thread may spin for its next request; 0 on shared cores */
-	uint32_t nhelpers; /* host CPUs for the proxy's threads (the program's own affinity is the guest's) */
+	uint32_t poll_us;  /* how long a service thread may spin for its next request; 0 on
+			      shared cores */
+	uint32_t nhelpers; /* host CPUs for the proxy's threads (the program's own affinity is
+			      the guest's) */
 	uint16_t helper[HOST_MAX_CPUS];
 	struct proto_extent extent[PLAN_MAX_EXTENTS];
 };

@@ -20,6 +20,7 @@
 #include "numa/host.h"
 #include "numa/options.h"
 #include "numa/plan.h"
+#include "vmm/base/affinity.h"
 #include "vmm/cmd.h"
 #include "vmm/elf.h"
 #include "vmm/monitor.h"
@@ -63,7 +64,8 @@ static uint64_t bytes_low(const struct elf_program *elf)
 		const struct elf_segment *seg = &elf->seg[i];
 
 		if (seg->va < GIB(1))
-			sum += seg->mem_size < GIB(1) - seg->va ? seg->mem_size : GIB(1) - seg->va;
+			sum += seg->mem_size < GIB(1) - seg->va ? seg->mem_size
+								: GIB(1) - seg->va;
 	}
 	return sum;
 }
@@ -175,6 +177,9 @@ static int live(const struct elf_program *elf, const char *path, int fd, uint64_
 
 	if (elf->kind == ELF_KIND_LWK)
 		err = image_map(path, fd, &job.image, problem);
+	/* Before there is any other thread: all inherit it but the vCPUs'. */
+	if (!err && plan.nhelpers)
+		err = affinity_set(plan.helper, plan.nhelpers, problem);
 	if (err)
 		return err;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))

@@ -216,12 +216,27 @@ static void *vcpu_main(void *arg)
 	return NULL;
 }
 
+/*
+ * KVM makes its own worker (kvm-nx-lpage-recovery) at the first KVM_RUN, with the affinity of
+ * the thread that calls: so this first one is made here, off the guest's cores, and ends before
+ * the guest's first instruction.
+ */
+static void kvm_worker_place(struct vm *vm)
+{
+	struct kvm_run *run = vm->vcpu[0].run;
+
+	run->immediate_exit = 1;
+	(void)kvm_run(vm->vcpu[0].fd);
+	run->immediate_exit = 0;
+}
+
 int vm_start(struct vm *vm, struct problem *problem)
 {
 	pthread_attr_t attr;
 	sigset_t all, old;
 	int err = 0;
 
+	kvm_worker_place(vm);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	pthread_attr_init(&attr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contract between the VMM, the proxies and the LWK: version, limits, ports, vectors and the
- * hypercalls. Freestanding C, read by all three sides; every layout has a _Static_assert.
+ * The contract between the VMM, the proxies and the LWK: version, limits, ports, vectors and
+ * the hypercalls. Freestanding C, read by all three sides; every layout has a _Static_assert.
  */
 #ifndef LWK_ABI_ABI_H
 #define LWK_ABI_ABI_H
@@ -18,49 +18,55 @@
 #define ABI_MAX_NODES   16
 #define ABI_MAX_PROCS   64
 #define ABI_MAX_THREADS 1024 /* of all processes together; a thread's slot is its mailbox */
-#define ABI_TID_BASE    (1u << 22) /* ids of threads other than leaders start above the host's pids */
+#define ABI_TID_BASE                                                                           \
+	(1u << 22) /* ids of threads other than leaders start above the host's pids */
 
 /*
  * Doorbell: a 4-byte write to this port. The VMM binds an eventfd to each value (ioeventfd with
  * datamatch), so that ringing costs one exit to the kernel at most and none to the VMM.
  */
-#define ABI_PORT_BELL 0x610
-#define ABI_BELL_PROC(index) (index)         /* the proxy of process `index` */
-#define ABI_BELL_VMM         ABI_MAX_PROCS   /* the VMM's janitor */
+#define ABI_PORT_BELL        0x610
+#define ABI_BELL_PROC(index) (index)       /* the proxy of process `index` */
+#define ABI_BELL_VMM         ABI_MAX_PROCS /* the VMM's janitor */
 
 /*
- * Hypercall: fill share->core[i].hc, then write the operation's number (4 bytes) to this port; an exit
- * to the VMM's vCPU thread; the answer is in hc.ret when the instruction retires.
+ * Hypercall: fill share->core[i].hc, then write the operation's number (4 bytes) to this port;
+ * an exit to the VMM's vCPU thread; the answer is in hc.ret when the instruction retires.
  */
 #define ABI_PORT_HC 0x600
 enum abi_hc {
 	ABI_HC_PRINT = 1, /* arg0 gpa, arg1 bytes: a line of the kernel's log (shown with -v) */
 	ABI_HC_PANIC,     /* arg0 gpa of struct abi_panic: stop the guest with a post-mortem */
-	ABI_HC_XSAVE,     /* arg0 gpa: this vCPU's extended state, standard XSAVE form, is stored there */
-	ABI_HC_XRSTOR,    /* arg0 gpa: and loaded from there */
-	ABI_HC_XSWITCH,   /* arg0 gpa to store to, arg1 gpa to load from (0: leave out), one exit for both */
-	ABI_HC_ZERO,      /* arg0 gpa, arg1 bytes: zero guest memory (software KVM, where ring 0 is slow) */
-	ABI_HC_COPY,      /* arg0 gpa to, arg1 gpa from, arg2 bytes: copy guest memory, not overlapping */
-	ABI_HC_MARK,      /* arg0 n: the account notes a mark (counters of this moment) */
+	ABI_HC_XSAVE,   /* arg0 gpa: this vCPU's extended state, standard XSAVE form, is stored
+			   there */
+	ABI_HC_XRSTOR,  /* arg0 gpa: and loaded from there */
+	ABI_HC_XSWITCH, /* arg0 gpa to store to, arg1 gpa to load from (0: leave out), one exit
+			   for both */
+	ABI_HC_ZERO, /* arg0 gpa, arg1 bytes: zero guest memory (software KVM, where ring 0 is
+			slow) */
+	ABI_HC_COPY, /* arg0 gpa to, arg1 gpa from, arg2 bytes: copy guest memory, not
+			overlapping */
+	ABI_HC_MARK, /* arg0 n: the account notes a mark (counters of this moment) */
 	ABI_HC_MAX
 };
 
 /* Interrupt vectors. */
-#define ABI_VEC_TIMER 0xe0 /* LAPIC, TSC-deadline */
-#define ABI_VEC_KICK  0xe1 /* another core: look at your flags */
-#define ABI_VEC_HOST  0xe2 /* the host (irqfd): look at your done bits and events */
+#define ABI_VEC_TIMER    0xe0 /* LAPIC, TSC-deadline */
+#define ABI_VEC_KICK     0xe1 /* another core: look at your flags */
+#define ABI_VEC_HOST     0xe2 /* the host (irqfd): look at your done bits and events */
 #define ABI_VEC_SPURIOUS 0xff
 
 /* Device tree: properties of the node /lwvmm (all big-endian as the specification says). */
-#define ABI_FDT_NODE      "lwvmm"
-#define ABI_FDT_VERSION   "abi-version"   /* u32 */
-#define ABI_FDT_SOFTWARE  "software-kvm"  /* empty: ring 0 is emulated (platform.md part A) */
-#define ABI_FDT_SHARE     "share"         /* u64 gpa, u64 bytes */
-#define ABI_FDT_FREE      "free-start"    /* u64: first gpa after image, tables and boot data, 2 MiB-aligned */
-#define ABI_FDT_TSC_KHZ   "tsc-khz"       /* u64 */
-#define ABI_FDT_POLL_NS   "poll-ns"       /* u32: how long an idle core polls before it halts */
-#define ABI_FDT_TOUCH     "first-touch"   /* empty: processes commit at first touch by default */
-#define ABI_FDT_XSTATE    "xstate"        /* u64 XCR0, u32 bytes of the standard XSAVE area */
-#define ABI_FDT_PAGE_SIZE "page-size"     /* u64, in each /memory node: the host's page size */
+#define ABI_FDT_NODE     "lwvmm"
+#define ABI_FDT_VERSION  "abi-version"  /* u32 */
+#define ABI_FDT_SOFTWARE "software-kvm" /* empty: ring 0 is emulated (platform.md part A) */
+#define ABI_FDT_SHARE    "share"        /* u64 gpa, u64 bytes */
+#define ABI_FDT_FREE                                                                           \
+	"free-start" /* u64: first gpa after image, tables and boot data, 2 MiB-aligned */
+#define ABI_FDT_TSC_KHZ   "tsc-khz"     /* u64 */
+#define ABI_FDT_POLL_NS   "poll-ns"     /* u32: how long an idle core polls before it halts */
+#define ABI_FDT_TOUCH     "first-touch" /* empty: processes commit at first touch by default */
+#define ABI_FDT_XSTATE    "xstate"      /* u64 XCR0, u32 bytes of the standard XSAVE area */
+#define ABI_FDT_PAGE_SIZE "page-size"   /* u64, in each /memory node: the host's page size */
 
 #endif

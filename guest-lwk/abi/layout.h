@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every address of the guest, physical and virtual: the whole map in one file. The VMM builds the
- * kernel's first page tables from it, the LWK and the proxies obey it. Drawn in docs/memory-map.md.
+ * Every address of the guest, physical and virtual: the whole map in one file. The VMM builds
+ * the kernel's first page tables from it, the LWK and the proxies obey it. Drawn in
+ * docs/memory-map.md.
  */
 #ifndef LWK_ABI_LAYOUT_H
 #define LWK_ABI_LAYOUT_H
@@ -13,7 +14,8 @@
 
 #define ABI_FDT_GPA   0x0000000000010000ULL /* flattened device tree, at most 64 KiB */
 #define ABI_FDT_MAX   0x10000ULL
-#define ABI_IMAGE_GPA 0x0000000000200000ULL /* the LWK's image is linked for IMAGE_VA + this */
+#define ABI_IMAGE_GPA 0x0000000000200000ULL /* the LWK's image is linked for IMAGE_VA + this   \
+					     */
 
 /* Device hole, 3 GiB to 4 GiB: no RAM here. The share area (abi/share.h) is at its start. */
 #define ABI_HOLE_START 0x00000000c0000000ULL
@@ -22,9 +24,10 @@
 
 /* ---- guest-virtual, upper half: the kernel ---- */
 
-#define ABI_DIRECT_VA 0xffff800000000000ULL /* all RAM and the share area: va = DIRECT + gpa */
-#define ABI_DIRECT_MAX (1ULL << 46)         /* 64 TiB of gpa at most */
-#define ABI_IMAGE_VA  0xffffffff80000000ULL /* the image: va = IMAGE + gpa, first GiB only */
+#define ABI_DIRECT_VA 0xffff800000000000ULL  /* all RAM and the share area: va = DIRECT + gpa  \
+					      */
+#define ABI_DIRECT_MAX (1ULL << 46)          /* 64 TiB of gpa at most */
+#define ABI_IMAGE_VA   0xffffffff80000000ULL /* the image: va = IMAGE + gpa, first GiB only */
 
 /* ---- guest-virtual, lower half: programs. The proxy lives above USER_END on the host. ---- */
 

@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The share area: memory that the LWK, the VMM and every proxy map (its own memfd and memory slot at
- * ABI_SHARE_GPA). All of it is zero at the start. It holds no pointers, only indices, guest-physical
- * and program-virtual addresses.
+ * The share area: memory that the LWK, the VMM and every proxy map (its own memfd and memory
+ * slot at ABI_SHARE_GPA). All of it is zero at the start. It holds no pointers, only indices,
+ * guest-physical and program-virtual addresses.
  *
  * Memory order. A word named "published by X" is stored by X with release order after what it
- * publishes, and loaded with acquire order by its reader. Where two sides each write one word and then
- * read the other's (need_irq and done), both use a full fence between.
+ * publishes, and loaded with acquire order by its reader. Where two sides each write one word
+ * and then read the other's (need_irq and done), both use a full fence between.
  */
 #ifndef LWK_ABI_SHARE_H
 #define LWK_ABI_SHARE_H
 
 #include "guest-lwk/abi/abi.h"
 
-#define ABI_PAGE 4096
+#define ABI_PAGE       4096
 #define ABI_SLOT_WORDS (ABI_MAX_THREADS / 64)
 
 /*
- * Time page: mapped read-only into every program for the vDSO. Written by a host thread, seqlock: odd
- * while being written. ns = ((tsc - tsc_base) * mult) >> 32 + base; mult is ns per tick in 32.32.
+ * Time page: mapped read-only into every program for the vDSO. Written by a host thread,
+ * seqlock: odd while being written. ns = ((tsc - tsc_base) * mult) >> 32 + base; mult is ns per
+ * tick in 32.32.
  */
 struct abi_time {
 	uint32_t seq;
 	uint32_t valid; /* 0 before the first update */
 	uint64_t tsc_base;
 	uint64_t mult;
-	uint64_t mono_ns;  /* CLOCK_MONOTONIC at tsc_base */
-	uint64_t real_ns;  /* CLOCK_REALTIME at tsc_base */
-	int64_t boot_off;  /* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
-	int64_t tai_off;   /* CLOCK_TAI - CLOCK_REALTIME */
-	uint64_t raw_ns;   /* CLOCK_MONOTONIC_RAW at tsc_base, and its own slope (it is not slewed) */
+	uint64_t mono_ns; /* CLOCK_MONOTONIC at tsc_base */
+	uint64_t real_ns; /* CLOCK_REALTIME at tsc_base */
+	int64_t boot_off; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
+	int64_t tai_off;  /* CLOCK_TAI - CLOCK_REALTIME */
+	uint64_t raw_ns;  /* CLOCK_MONOTONIC_RAW at tsc_base, and its own slope (it is not
+			     slewed) */
 	uint64_t raw_mult;
 	uint32_t software; /* rdpid/rdtscp tell the host's CPU here: do not use them */
 	uint32_t pad;
@@ -43,23 +45,24 @@ struct abi_hc_args {
 /*
  * One guest core, as the host sees it.
  *
- * Completion: the proxy sets the mailbox's bit in done[], then the word's bit in done_words, then a full
- * fence, and only if need_irq is set and irq_sent was 0 (exchange) sends ABI_VEC_HOST. The LWK clears
- * need_irq while it polls in its idle loop, sets it (full fence, then one more look at done_words and
- * events) before it halts or returns to a program, and clears irq_sent first thing in the handler.
+ * Completion: the proxy sets the mailbox's bit in done[], then the word's bit in done_words,
+ * then a full fence, and only if need_irq is set and irq_sent was 0 (exchange) sends
+ * ABI_VEC_HOST. The LWK clears need_irq while it polls in its idle loop, sets it (full fence,
+ * then one more look at done_words and events) before it halts or returns to a program, and
+ * clears irq_sent first thing in the handler.
  */
 struct abi_core {
 	uint32_t need_irq;   /* LWK: an interrupt is wanted for done bits and events */
 	uint32_t irq_sent;   /* host sets by exchange, LWK clears */
 	uint64_t done_words; /* bit w: done[w] has bits */
 	uint64_t done[ABI_SLOT_WORDS];
-	uint64_t events;     /* bit p: process p has an event (proc[p].event); core 0 serves them */
+	uint64_t events; /* bit p: process p has an event (proc[p].event); core 0 serves them */
 	struct abi_hc_args hc;
-	uint32_t in_user;    /* LWK: 1 while the core runs a program (also read by other cores) */
+	uint32_t in_user; /* LWK: 1 while the core runs a program (also read by other cores) */
 	uint32_t pad;
 	/* The account, kept by the LWK: plain increments of this core alone. */
 	uint64_t n_syscalls_local;
-	uint64_t n_faults;   /* page faults of programs that committed memory */
+	uint64_t n_faults;     /* page faults of programs that committed memory */
 	uint64_t n_exceptions; /* other exceptions of programs */
 	uint64_t n_irq_timer, n_irq_kick, n_irq_host;
 	uint64_t n_switches; /* thread switches with vector state */
@@ -77,12 +80,12 @@ struct abi_call_stat {
 
 /*
  * Mailbox of a thread's slot: one forwarded call at a time.
- * LWK: fills the request, state = REQUEST (published by LWK), sets the bit in proc->bell, rings.
- * Proxy: RUNNING, applies the mapping log up to log_pos, calls, ret, state = DONE (published by proxy).
- * LWK: reads ret, state = IDLE.
- * Interruption: the LWK stores cancel_seq = seq, sets the bit in proc->cancel and rings. The proxy
- * answers DONE with ret = ABI_NOT_BEGUN if it came before the call began (it has had no effect and may be
- * made again), else with the call's own result (-EINTR if it was interrupted).
+ * LWK: fills the request, state = REQUEST (published by LWK), sets the bit in proc->bell,
+ * rings. Proxy: RUNNING, applies the mapping log up to log_pos, calls, ret, state = DONE
+ * (published by proxy). LWK: reads ret, state = IDLE. Interruption: the LWK stores cancel_seq =
+ * seq, sets the bit in proc->cancel and rings. The proxy answers DONE with ret = ABI_NOT_BEGUN
+ * if it came before the call began (it has had no effect and may be made again), else with the
+ * call's own result (-EINTR if it was interrupted).
  */
 #define ABI_NOT_BEGUN (-513)
 enum { ABI_MBOX_IDLE, ABI_MBOX_REQUEST, ABI_MBOX_RUNNING, ABI_MBOX_DONE };
@@ -96,17 +99,19 @@ struct abi_mbox {
 	uint32_t nr;         /* system call number */
 	uint64_t arg[6];
 	int64_t ret;
-	uint64_t log_pos;    /* the mapping log must be applied up to here first */
-	uint64_t buf_lo, buf_hi; /* hull of the memory that the call may touch, for the reuse rule */
-	uint32_t signal;     /* proxy: the call raised this signal for its thread (SIGPIPE, SIGXFSZ) */
-	uint32_t tid;        /* guest tid, for --trace and post-mortems */
-	uint64_t tsc_start;  /* LWK's own */
+	uint64_t log_pos; /* the mapping log must be applied up to here first */
+	uint64_t buf_lo,
+		buf_hi;  /* hull of the memory that the call may touch, for the reuse rule */
+	uint32_t signal; /* proxy: the call raised this signal for its thread (SIGPIPE, SIGXFSZ)
+			  */
+	uint32_t tid;    /* guest tid, for --trace and post-mortems */
+	uint64_t tsc_start; /* LWK's own */
 } __attribute__((aligned(64)));
 
 /*
- * Mapping log of a process: what its proxy must do to its own address space, in order. Positions count
- * records since the process began; record i is rec[i % ABI_LOG_RECORDS]. The LWK appends and publishes
- * proc->log_head; the proxy applies and publishes proc->log_applied.
+ * Mapping log of a process: what its proxy must do to its own address space, in order.
+ * Positions count records since the process began; record i is rec[i % ABI_LOG_RECORDS]. The
+ * LWK appends and publishes proc->log_head; the proxy applies and publishes proc->log_applied.
  */
 #define ABI_LOG_RECORDS 1024
 enum { ABI_LOG_MAP = 1, ABI_LOG_UNMAP = 2 };
@@ -128,9 +133,11 @@ struct abi_siginfo {
 #define ABI_EXEC_SEGS 16
 enum { ABI_PROT_R = 1, ABI_PROT_W = 2, ABI_PROT_X = 4 }; /* as PROT_* of Linux */
 struct abi_exec_seg {
-	uint64_t va;      /* page-aligned */
-	uint64_t file_len; /* bytes from va on that the proxy will fill: committed before MAPPED */
-	uint64_t len;     /* whole length, page-aligned up; the rest is zero, committed at first touch */
+	uint64_t va;       /* page-aligned */
+	uint64_t file_len; /* bytes from va on that the proxy will fill: committed before MAPPED
+			    */
+	uint64_t len; /* whole length, page-aligned up; the rest is zero, committed at first
+			 touch */
 	uint32_t prot;
 	uint32_t pad;
 };
@@ -138,7 +145,7 @@ struct abi_exec {
 	uint32_t nsegs;
 	uint32_t pad;
 	struct abi_exec_seg seg[ABI_EXEC_SEGS]; /* sorted, not overlapping */
-	uint64_t brk;        /* program break, page-aligned */
+	uint64_t brk;                           /* program break, page-aligned */
 	uint64_t stack_max;  /* RLIMIT_STACK, bounded by the proxy to something finite */
 	uint64_t stack_need; /* bytes at the stack's top that the proxy will fill: committed */
 	uint64_t stack_top;  /* LWK's answer */
@@ -148,36 +155,47 @@ struct abi_exec {
 };
 
 /*
- * Life of a process. The side that moves it on is named; each move is published by state, followed by
- * an event (host to LWK: abi_core[0].events) or a bell (LWK to proxy).
+ * Life of a process. The side that moves it on is named; each move is published by state,
+ * followed by an event (host to LWK: abi_core[0].events) or a bell (LWK to proxy).
  *
  * FREE -> (VMM) OPEN -> (proxy) EXEC -> (LWK) MAPPED or REFUSED -> (proxy) GO -> (LWK) RUNNING
  * -> (LWK) EXITED -> (VMM, when the proxy is gone) GONE -> (LWK, memory given back) FREE
  * GONE may follow any state: the proxy died. The LWK then kills and reaps the process.
  */
 enum {
-	ABI_PROC_FREE, ABI_PROC_OPEN, ABI_PROC_EXEC, ABI_PROC_MAPPED, ABI_PROC_REFUSED, ABI_PROC_GO,
-	ABI_PROC_RUNNING, ABI_PROC_EXITED, ABI_PROC_GONE
+	ABI_PROC_FREE,
+	ABI_PROC_OPEN,
+	ABI_PROC_EXEC,
+	ABI_PROC_MAPPED,
+	ABI_PROC_REFUSED,
+	ABI_PROC_GO,
+	ABI_PROC_RUNNING,
+	ABI_PROC_EXITED,
+	ABI_PROC_GONE
 };
 
 struct abi_proc {
 	uint32_t state;
-	uint32_t pid;         /* the proxy's host pid, the program's getpid() */
+	uint32_t pid; /* the proxy's host pid, the program's getpid() */
 	uint32_t ppid, uid, gid;
 	int32_t refused;      /* REFUSED: -errno */
 	uint32_t exit_wait;   /* EXITED: wait status as of wait(2) */
 	uint32_t want_ack;    /* host janitor or LWK: apply the log now; proxy clears */
 	uint64_t log_head;    /* published by LWK */
 	uint64_t log_applied; /* published by proxy */
-	uint64_t bell[ABI_SLOT_WORDS];   /* LWK sets bits: mailboxes with a request */
-	uint64_t cancel[ABI_SLOT_WORDS]; /* LWK sets bits: mailboxes whose call is to be interrupted */
+	uint64_t bell[ABI_SLOT_WORDS];     /* LWK sets bits: mailboxes with a request */
+	uint64_t cancel[ABI_SLOT_WORDS];   /* LWK sets bits: mailboxes whose call is to be
+					      interrupted */
 	uint64_t bell_words, cancel_words; /* bit w: word w has bits */
-	uint64_t sig_blocked; /* proxy, with EXEC: inherited signal mask */
+	uint64_t sig_blocked;              /* proxy, with EXEC: inherited signal mask */
 	uint64_t sig_ignored; /* proxy, with EXEC: inherited SIG_IGN dispositions */
-	uint64_t sig_pending; /* proxy sets bit signo-1 after sig[signo]; LWK takes by exchange */
+	uint64_t sig_pending; /* proxy sets bit signo-1 after sig[signo]; LWK takes by exchange
+			       */
 	struct abi_siginfo sig[65];
-	uint32_t stopped;     /* proxy is stopped (SIGSTOP seen by the VMM): LWK holds its threads */
-	uint32_t stop_signal; /* LWK: the program stopped itself by this signal; proxy stops, clears on CONT */
+	uint32_t
+		stopped; /* proxy is stopped (SIGSTOP seen by the VMM): LWK holds its threads */
+	uint32_t stop_signal; /* LWK: the program stopped itself by this signal; proxy stops,
+				 clears on CONT */
 	uint32_t commit;      /* 0 default, 1 on request, 2 first touch */
 	uint32_t nthreads;    /* LWK: live threads */
 	uint64_t affinity;    /* guest cores the process may use, 0: all */
@@ -185,10 +203,11 @@ struct abi_proc {
 } __attribute__((aligned(64)));
 
 /*
- * Reclaim: blocks that a process no longer has. The LWK appends; the VMM's janitor waits until the
- * block's proxy has applied the log up to pos and no call that began before (mbox.log_pos < pos) and
- * whose hull meets [va, va+len) is in flight, zeroes the memory and appends the record to `clean`, from
- * which the LWK takes it. Both rings: single producer (LWK: under its lock), single consumer.
+ * Reclaim: blocks that a process no longer has. The LWK appends; the VMM's janitor waits until
+ * the block's proxy has applied the log up to pos and no call that began before (mbox.log_pos <
+ * pos) and whose hull meets [va, va+len) is in flight, zeroes the memory and appends the record
+ * to `clean`, from which the LWK takes it. Both rings: single producer (LWK: under its lock),
+ * single consumer.
  */
 #define ABI_RECLAIM_RECORDS 4096
 struct abi_reclaim_rec {
@@ -219,7 +238,8 @@ struct abi_share {
 	uint64_t magic __attribute__((aligned(ABI_PAGE)));
 	uint32_t version;
 	uint32_t ncores;
-	uint32_t janitor_idle; /* VMM: ring ABI_BELL_VMM after appending to reclaim; LWK clears by exchange */
+	uint32_t janitor_idle; /* VMM: ring ABI_BELL_VMM after appending to reclaim; LWK clears
+				  by exchange */
 	uint32_t booted;       /* LWK: cores that have finished booting */
 	uint64_t tsc_boot;     /* LWK: TSC when core 0 had booted */
 	struct abi_core core[ABI_MAX_CORES];
@@ -228,8 +248,10 @@ struct abi_share {
 	struct abi_panic panic[ABI_MAX_CORES];
 	struct abi_ring reclaim __attribute__((aligned(ABI_PAGE)));
 	struct abi_ring clean __attribute__((aligned(ABI_PAGE)));
-	struct abi_call_stat call[ABI_MAX_CORES][ABI_MAX_CALLS] __attribute__((aligned(ABI_PAGE)));
-	struct abi_log_rec log[ABI_MAX_PROCS][ABI_LOG_RECORDS] __attribute__((aligned(ABI_PAGE)));
+	struct abi_call_stat call[ABI_MAX_CORES][ABI_MAX_CALLS]
+		__attribute__((aligned(ABI_PAGE)));
+	struct abi_log_rec log[ABI_MAX_PROCS][ABI_LOG_RECORDS]
+		__attribute__((aligned(ABI_PAGE)));
 };
 
 /* The memfd's and the slot's size. */

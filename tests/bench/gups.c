@@ -5,8 +5,8 @@
  * table[r & mask] ^= r, with r of the published sequence (shift left, and 7 where the top bit
  * was set); doing them again undoes them, and at most 1 % of the words may be wrong then (races
  * between threads). Each thread has one piece of the sequence and no look-ahead, so that misses
- * of the TLB are not hidden behind one another. Default: a table of 1 GiB and one update a word.
- * This is lwvmm's own writing.
+ * of the TLB are not hidden behind one another. Default: a table of 1 GiB and one update a
+ * word. This is lwvmm's own writing.
  */
 #include <omp.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/memory-map.md draws what guest-lwk/abi/layout.h says: every named address, and no other. */
+/* docs/memory-map.md draws what guest-lwk/abi/layout.h says: every named address, and no other.
+ */
 #include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,12 +13,18 @@ static const struct {
 	const char *name;
 	uint64_t value;
 } names[] = {
-	{"ABI_FDT_GPA", ABI_FDT_GPA},       {"ABI_IMAGE_GPA", ABI_IMAGE_GPA},
-	{"ABI_SHARE_GPA", ABI_SHARE_GPA},   {"ABI_HOLE_END", ABI_HOLE_END},
-	{"ABI_DIRECT_VA", ABI_DIRECT_VA},   {"ABI_IMAGE_VA", ABI_IMAGE_VA},
-	{"ABI_USER_START", ABI_USER_START}, {"ABI_PIE_BASE", ABI_PIE_BASE},
-	{"ABI_MMAP_TOP", ABI_MMAP_TOP},     {"ABI_STACK_TOP", ABI_STACK_TOP},
-	{"ABI_VDSO_VA", ABI_VDSO_VA},       {"ABI_USER_END", ABI_USER_END},
+	{"ABI_FDT_GPA", ABI_FDT_GPA},
+	{"ABI_IMAGE_GPA", ABI_IMAGE_GPA},
+	{"ABI_SHARE_GPA", ABI_SHARE_GPA},
+	{"ABI_HOLE_END", ABI_HOLE_END},
+	{"ABI_DIRECT_VA", ABI_DIRECT_VA},
+	{"ABI_IMAGE_VA", ABI_IMAGE_VA},
+	{"ABI_USER_START", ABI_USER_START},
+	{"ABI_PIE_BASE", ABI_PIE_BASE},
+	{"ABI_MMAP_TOP", ABI_MMAP_TOP},
+	{"ABI_STACK_TOP", ABI_STACK_TOP},
+	{"ABI_VDSO_VA", ABI_VDSO_VA},
+	{"ABI_USER_END", ABI_USER_END},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -39,8 +46,8 @@ START_TEST(drawing_is_the_header)
 		while (i < NAMES && strcmp(names[i].name, name))
 			i++;
 		ck_assert_msg(i < NAMES, "%s is drawn but not known here", name);
-		ck_assert_msg(names[i].value == value, "%s is drawn at %#llx, is %#llx", name, value,
-			(unsigned long long)names[i].value);
+		ck_assert_msg(names[i].value == value, "%s is drawn at %#llx, is %#llx", name,
+			value, (unsigned long long)names[i].value);
 		seen[i] = true;
 	}
 	fclose(file);

@@ -43,8 +43,9 @@ static void cancel_each(struct proxy *p, uint32_t slot)
 }
 
 /*
- * The program has stopped itself: so do we, for the shell to see. Goes on after SIGCONT. By the signal itself and
- * its default action: SIGTSTP and the like do nothing in an orphaned process group, where nobody could continue us.
+ * The program has stopped itself: so do we, for the shell to see. Goes on after SIGCONT. By the
+ * signal itself and its default action: SIGTSTP and the like do nothing in an orphaned process
+ * group, where nobody could continue us.
  */
 static void stop(struct proxy *p)
 {

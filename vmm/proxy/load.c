@@ -34,8 +34,8 @@ static uint64_t load_bias(const struct elf_program *elf)
 }
 
 /*
- * What the kernel gave us, not getauxval(): a static glibc answers AT_HWCAP with bits of its own making, and
- * programs look for SSE2 there.
+ * What the kernel gave us, not getauxval(): a static glibc answers AT_HWCAP with bits of its
+ * own making, and programs look for SSE2 there.
  */
 static uint64_t aux_host(uint64_t type)
 {

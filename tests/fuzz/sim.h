@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A made-up machine for the LWK's memory manager, which runs on it as it is: its privileged
+ * instructions trap and are emulated (sim.c), its memory is a reserved range of this process,
+ * its cores have TLBs that keep stale entries as long as real ones may, and a proxy and a
+ * janitor are at the other end of the mapping log and of the rings (sim_host.c). One thread
+ * runs it all; cores take turns. What must not be ends in sim_fail().
+ */
+#ifndef TESTS_FUZZ_SIM_H
+#define TESTS_FUZZ_SIM_H
+
+#include "guest-lwk/process.h"
+
+#define SIM_CORES 3
+/* gpa_to_ptr() of a gpa from here on wraps around to this process's own addresses. */
+#define SIM_GPA   (SIM_ARENA - ABI_DIRECT_VA)
+#define SIM_ARENA 0x0000300000000000ULL
+#define SIM_DEVICE                                                                             \
+	(1ULL << 30) /* boot table, share area; RAM's ranges of 2 MiB pages end here, 1 GiB    \
+			pages begin */
+
+struct sim_range {
+	u64 size, host_page;
+	u32 node;
+};
+#define SIM_MAX_RANGES 4
+
+enum sim_kind { SIM_READ, SIM_WRITE, SIM_EXEC };
+
+extern struct process sim_proc;
+
+/* Random numbers of this run. */
+u64 sim_random(u64 below);
+void sim_seed(u64 seed);
+
+/* Prints what is wrong with the trace of the last operations, and aborts. */
+void sim_fail(const char *fmt, ...) NORETURN __attribute__((format(printf, 1, 2)));
+/* One line for that trace. */
+void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* RAM, cores, the LWK's own memory; once in a process. */
+void sim_boot(const struct sim_range *ranges, u32 n);
+/* The core that runs now enters the kernel, and goes back to the program. */
+void sim_enter(void);
+void sim_leave(void);
+/* Another core runs; what it leaves behind is in the program or, idle, in the kernel. */
+void sim_switch_core(void);
+/* A core idles, on the boot tables. */
+void sim_core_idle(u32 core);
+
+/*
+ * The program touches va: as the hardware does it, through this core's TLB, with a page fault
+ * where that is needed. 0 and where the byte is, or what mm_fault() answered. *faulted tells if
+ * there was one.
+ */
+s64 sim_touch(u64 va, enum sim_kind kind, void **ptr, bool *faulted);
+/* Every core that is in the program: its TLB grants nothing that the page tables do not. */
+void sim_tlb_check(void);
+/* The same core's TLBs hold nothing of [gpa, gpa+len) (writable: nothing that could write to
+ * it). */
+bool sim_tlb_holds(u64 gpa, u64 len, bool writable);
+bool sim_tlb_holds_va(u64 va, u64 len);
+/* A page table is freed: no core's caches of upper entries can lead to it. */
+void sim_table_check(u64 gpa);
+/* While the kernel zeroes pages that stay mapped (MADV_DONTNEED). */
+extern bool sim_zero_in_place;
+
+/* Between sim.c and sim_tlb.c: a core loads these page tables (0: the boot tables). */
+void tlb_boot(u64 ram, u64 size);
+void tlb_flush(u32 core, u64 root);
+
+/* ---- sim_host.c ---- */
+
+void host_boot(u64 ram, const struct sim_range *ranges, u32 n);
+/* The janitor takes what is in the reclaim ring and gives back all, or some, of what it holds.
+ */
+void host_janitor(bool all);
+/* Where the proxy has va mapped. NULL: nowhere. */
+void *host_proxy_ptr(u64 va);
+u64 host_proxy_block(u64 va);
+/* Free RAM (with what is on its way back) in 2 MiB blocks and, whole ones only, 1 GiB blocks.
+ */
+u64 host_free_blocks(void);
+u64 host_free_gibs(void);
+/* The proxy has a 2 MiB page somewhere in the GiBs that [start, end) touches. */
+bool host_has_small(u64 start, u64 end);
+/* Where mm_va.c puts what is large. */
+#define SIM_LARGE_START (ABI_PIE_BASE + (1ULL << 40))
+#define SIM_LARGE_END   (ABI_MMAP_TOP - (1ULL << 40))
+/* Nothing is lost: what is free, committed and the kernel's own is all there is. */
+void host_check(u64 committed);
+/* The process is gone: it holds no block, no page table, no kernel memory. */
+void host_check_gone(void);
+
+#endif
