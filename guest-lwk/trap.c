@@ -10,11 +10,11 @@
 
 extern char syscall_entry[], uaccess_begin[], uaccess_end[], uaccess_fault[];
 
-#define VECTOR_PF   14
-#define PF_WRITE    2
-#define PF_FETCH    16
-#define RFLAGS_USER 0x254dd5ULL /* what a program may change: status, TF, DF, NT, RF, AC, ID   \
-				 */
+#define VECTOR_PF 14
+#define PF_WRITE  2
+#define PF_FETCH  16
+/* What a program may change: status, TF, DF, NT, RF, AC, ID. */
+#define RFLAGS_USER      0x254dd5ULL
 #define RFLAGS_SYSRET_NO 0x10100ULL /* RF, TF: IRET knows how */
 
 static struct core *kernel_enter(void)

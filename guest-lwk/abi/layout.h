@@ -12,10 +12,10 @@
 #define ABI_BLOCK_SHIFT 21 /* the unit of physical allocation: 2 MiB */
 #define ABI_BLOCK_SIZE  (1ULL << ABI_BLOCK_SHIFT)
 
-#define ABI_FDT_GPA   0x0000000000010000ULL /* flattened device tree, at most 64 KiB */
-#define ABI_FDT_MAX   0x10000ULL
-#define ABI_IMAGE_GPA 0x0000000000200000ULL /* the LWK's image is linked for IMAGE_VA + this   \
-					     */
+#define ABI_FDT_GPA 0x0000000000010000ULL /* flattened device tree, at most 64 KiB */
+#define ABI_FDT_MAX 0x10000ULL
+/* The LWK's image is linked for IMAGE_VA + this. */
+#define ABI_IMAGE_GPA 0x0000000000200000ULL
 
 /* Device hole, 3 GiB to 4 GiB: no RAM here. The share area (abi/share.h) is at its start. */
 #define ABI_HOLE_START 0x00000000c0000000ULL
@@ -24,8 +24,8 @@
 
 /* ---- guest-virtual, upper half: the kernel ---- */
 
-#define ABI_DIRECT_VA 0xffff800000000000ULL  /* all RAM and the share area: va = DIRECT + gpa  \
-					      */
+/* All RAM and the share area: va = DIRECT + gpa. */
+#define ABI_DIRECT_VA  0xffff800000000000ULL
 #define ABI_DIRECT_MAX (1ULL << 46)          /* 64 TiB of gpa at most */
 #define ABI_IMAGE_VA   0xffffffff80000000ULL /* the image: va = IMAGE + gpa, first GiB only */
 

@@ -15,9 +15,8 @@
 /* gpa_to_ptr() of a gpa from here on wraps around to this process's own addresses. */
 #define SIM_GPA   (SIM_ARENA - ABI_DIRECT_VA)
 #define SIM_ARENA 0x0000300000000000ULL
-#define SIM_DEVICE                                                                             \
-	(1ULL << 30) /* boot table, share area; RAM's ranges of 2 MiB pages end here, 1 GiB    \
-			pages begin */
+/* Boot table, share area; RAM's ranges of 2 MiB pages end here, 1 GiB pages begin. */
+#define SIM_DEVICE (1ULL << 30)
 
 struct sim_range {
 	u64 size, host_page;
