@@ -100,5 +100,7 @@ run_kill() {
 	kill_series kill-hard KILL 137 spin
 	kill_vmm KILL sleep
 	kill_vmm KILL spin
+	kill_vmm TERM sleep
+	kill_vmm INT spin
 	kill_then_next
 }
