@@ -35,7 +35,8 @@ static void pool_read(
 	pool->free -= reserved < pool->free ? reserved : pool->free;
 }
 
-/* "10 21 31": one number for each online node, in their order. */
+/* "10 21 31": one number for each online node, in their order, also for those beyond what we
+ * hold. */
 static void distance_read(const char *root, unsigned node, const uint16_t *nodes,
 	unsigned nnodes, uint8_t *distance)
 {
@@ -49,7 +50,8 @@ static void distance_read(const char *root, unsigned node, const uint16_t *nodes
 
 		if (end == at)
 			return;
-		distance[nodes[i]] = d <= UINT8_MAX ? (uint8_t)d : UINT8_MAX;
+		if (nodes[i] < HOST_MAX_NODES)
+			distance[nodes[i]] = d <= UINT8_MAX ? (uint8_t)d : UINT8_MAX;
 	}
 }
 

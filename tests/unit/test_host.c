@@ -391,6 +391,12 @@ START_TEST(trees_without_sense)
 	ck_assert_uint_eq(host.node[0].pool_2m.free, 0);
 	ck_assert(!host.cpu[0].allowed && host.node[0].allowed);
 	ck_assert_uint_eq(host.memlock, UINT64_MAX);
+	/* A node beyond what we hold, which has a distance (found by the fuzzer). */
+	put("/sys/devices/system/node/online", "0,60001");
+	put("/sys/devices/system/node/node0/distance", "10 20");
+	read_ok();
+	ck_assert_uint_eq(host.nnodes, 1);
+	ck_assert_uint_eq(host.node[0].distance[0], 10);
 }
 END_TEST
 
