@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/arch.h"
+#include "guest-lwk/abi/layout.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/regs.h"
 
@@ -109,7 +110,7 @@ void arch_init_core(u32 index)
 	wrmsr(MSR_GS_BASE, (u64)core);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	wrmsr(MSR_STAR, (u64)KERNEL_DS << 48 | (u64)KERNEL_CS << 32);
-	wrmsr(MSR_LSTAR, (u64)syscall_entry);
+	wrmsr(MSR_LSTAR, machine.software_kvm ? ABI_GATE_VA : (u64)syscall_entry);
 	wrmsr(MSR_FMASK, 0x47700); /* TF IF DF IOPL NT AC */
 	if (!machine.software_kvm)
 		wrmsr(MSR_TSC_AUX, core->node << 12 | index);

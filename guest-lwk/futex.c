@@ -10,12 +10,12 @@
  * waiter off the bucket before it wakes it, the waiter declares itself blocked before it looks
  * whether it is still on.
  *
- * No lock when nobody waits. filter[] counts the waiters by their word's offset in its page,
- * which is the same in a program's address and in the key: the waker needs not even walk the
- * page tables. The waiter counts itself (locked increment, full fence) and then reads the word;
- * the waker has changed the word, full fence, and then reads the count. If it reads none, the
- * waiter's increment came later, so the waiter reads the new value and does not wait. (A waker
- * that finds a count that is not its word's only looks in vain.)
+ * No lock when nobody waits. futex_waiters[] counts the waiters by their word's offset in its
+ * page, which is the same in a program's address and in the key: the waker needs not even walk
+ * the page tables. The waiter counts itself (locked increment, full fence) and then reads the
+ * word; the waker has changed the word, full fence, and then reads the count. If it reads none,
+ * the waiter's increment came later, so the waiter reads the new value and does not wait. (A
+ * waker that finds a count that is not its word's only looks in vain.)
  */
 #include "guest-lwk/futex.h"
 #include "guest-lwk/pmem.h"
@@ -28,11 +28,11 @@ struct futex_bucket {
 } __attribute__((aligned(64)));
 
 static struct futex_bucket buckets[1 << BUCKET_BITS];
-static u32 filter[PAGE_SIZE / sizeof(u32)];
+u32 futex_waiters[PAGE_SIZE / sizeof(u32)] __attribute__((aligned(PAGE_SIZE)));
 
 static u32 *filter_of(u64 addr_or_key)
 {
-	return &filter[(addr_or_key & (PAGE_SIZE - 1)) / sizeof(u32)];
+	return &futex_waiters[(addr_or_key & (PAGE_SIZE - 1)) / sizeof(u32)];
 }
 
 static struct futex_bucket *bucket_of(u64 key)

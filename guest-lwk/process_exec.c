@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "guest-lwk/gate.h"
 #include "guest-lwk/process_exec.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/mm_slot.h"
@@ -101,7 +102,7 @@ static s64 vdso_map(struct process *proc, struct abi_exec *exec)
 			    ABI_PROT_R | ABI_PROT_X))
 			return -ENOMEM;
 	exec->vdso = va;
-	return 0;
+	return gate_map(&proc->mm);
 }
 
 s64 exec_map(struct process *proc, struct abi_exec *shared)

@@ -20,6 +20,10 @@ struct regs {
 	u64 rip, cs, rflags, rsp, ss;
 };
 #define VECTOR_SYSCALL 256
+/* What a program may change: status, TF, DF, NT, RF, AC, ID. And what is always set: IF, bit 1.
+ */
+#define RFLAGS_USER  0x254dd5ULL
+#define RFLAGS_FIXED 0x202ULL
 
 _Static_assert(sizeof(struct regs) == REGS_SIZE, "entry.S");
 _Static_assert(offsetof(struct regs, orig_rax) == REGS_ORIG_RAX, "entry.S");

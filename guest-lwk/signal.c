@@ -3,6 +3,7 @@
  * Signals of the current thread: its masks, faults, and what happens on the way back to the
  * program.
  */
+#include "guest-lwk/gate.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sigframe.h"
 #include "guest-lwk/signal_queue.h"
@@ -169,6 +170,7 @@ static void run_handler(struct thread *t, struct regs *regs, const struct ksigin
 	u64 mask = s->restore_saved ? s->saved_blocked : s->blocked;
 	s64 err;
 
+	gate_leave(regs);
 	settle_call(regs, action);
 	err = sigframe_push(t, regs, info, action, mask);
 	spin_lock(&t->proc->lock);

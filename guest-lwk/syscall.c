@@ -134,7 +134,7 @@ static s64 dispatch_other(const struct regs *regs, u64 nr)
 
 void syscall_dispatch(struct regs *regs)
 {
-	u64 nr = regs->orig_rax;
+	u64 nr = (u64)(s64)(s32)regs->orig_rax; /* 32 bits wide, as on Linux */
 	syscall_fn fn = nr < ABI_MAX_CALLS ? local_calls[nr] : NULL;
 	s64 ret;
 

@@ -10,11 +10,9 @@
 
 extern char syscall_entry[], uaccess_begin[], uaccess_end[], uaccess_fault[];
 
-#define VECTOR_PF 14
-#define PF_WRITE  2
-#define PF_FETCH  16
-/* What a program may change: status, TF, DF, NT, RF, AC, ID. */
-#define RFLAGS_USER      0x254dd5ULL
+#define VECTOR_PF        14
+#define PF_WRITE         2
+#define PF_FETCH         16
 #define RFLAGS_SYSRET_NO 0x10100ULL /* RF, TF: IRET knows how */
 
 static struct core *kernel_enter(void)
@@ -126,9 +124,10 @@ bool syscall_trap(struct regs *regs)
 }
 
 /*
- * Software KVM: SYSCALL goes to LSTAR but stays in ring 3, and faults there with rcx and r11 as
- * the instruction leaves them (platform.md part A). A program may jump there by hand: what it
- * says is checked as for any system call, and it cannot make us return to a kernel address.
+ * Software KVM: SYSCALL goes to LSTAR but stays in ring 3, with rcx and r11 as the instruction
+ * leaves them (platform.md part A). LSTAR is the gate (gate.S), which jumps on to syscall_entry
+ * and faults there. A program may jump there by hand: what it says is checked as for any system
+ * call, and it cannot make us return to a kernel address.
  */
 static bool is_soft_syscall(const struct regs *regs)
 {
@@ -141,7 +140,7 @@ static void soft_syscall(struct regs *regs)
 	regs->orig_rax = regs->rax;
 	regs->vector = VECTOR_SYSCALL;
 	regs->rip = regs->rcx;
-	regs->rflags = (regs->r11 & RFLAGS_USER) | 0x202;
+	regs->rflags = (regs->r11 & RFLAGS_USER) | RFLAGS_FIXED;
 	syscall_serve(regs);
 }
 

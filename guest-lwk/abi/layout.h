@@ -34,6 +34,7 @@
 #define ABI_USER_START 0x0000000000010000ULL /* as Linux's mmap_min_addr */
 #define ABI_USER_END   0x0000400000000000ULL /* 64 TiB */
 #define ABI_PIE_BASE   0x0000200000000000ULL /* load bias of ET_DYN programs */
+#define ABI_GATE_VA    0x00003ffffffc0000ULL /* software KVM: gate, page of futex waiters */
 #define ABI_VDSO_VA    0x00003ffffffe0000ULL /* time page, then the vDSO's pages */
 #define ABI_STACK_TOP  0x00003fffffe00000ULL /* main thread's stack grows down from here */
 #define ABI_MMAP_TOP   0x00003f0000000000ULL /* mmap areas grow down from here */
