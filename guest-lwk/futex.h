@@ -8,7 +8,8 @@
 
 #include "guest-lwk/types.h"
 
-/* Waiters by their words' offset in the page: a page of its own, which programs may read (gate.S). */
+/* Waiters by their words' offset in the page: a page of its own, which programs may read
+ * (gate.S). */
 extern u32 futex_waiters[1024];
 
 #define FUTEX_ANY 0xffffffffU /* bitset: whoever waits, whoever wakes */
