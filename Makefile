@@ -40,12 +40,12 @@ test-fuzz: build
 test-kvm: build
 	tests/kvm.sh
 
-# make test-lab T=NAME: only the cases whose names match.
+# make test-lab T=PATTERN: only the cases whose names match (docs/howto-lab.md).
 test-lab: build
-	tests/lab/lab.sh $(T)
+	@set -f; tests/lab/lab.sh $(T)
 
 lab-shell: build
-	tests/lab/lab.sh --shell
+	@tests/lab/lab.sh --shell $(MACHINE)
 
 bench: build
 	tests/bench/bench.sh

@@ -70,7 +70,6 @@ struct machine {
 	u32 poll_ns;
 	u64 xcr0;
 	u32 xstate_size; /* bytes of a standard XSAVE area */
-	u32 nnodes;
 	struct abi_share *share;
 };
 extern struct machine machine;

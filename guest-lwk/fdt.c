@@ -5,6 +5,7 @@
  */
 #include "guest-lwk/fdt.h"
 #include "guest-lwk/core.h"
+#include "guest-lwk/node.h"
 #include "guest-lwk/pmem.h"
 
 enum { FDT_BEGIN_NODE = 1, FDT_END_NODE, FDT_PROP, FDT_NOP, FDT_END = 9 };
@@ -12,7 +13,8 @@ enum { FDT_BEGIN_NODE = 1, FDT_END_NODE, FDT_PROP, FDT_NOP, FDT_END = 9 };
 struct walk {
 	const char *strings;
 	u32 depth;
-	char kind;  /* of the node at hand: 'c' cpu, 'm' memory, 'l' lwvmm, 0 other */
+	char kind;  /* of the node at hand: 'c' cpu, 'm' memory, 'd' distances, 'l' lwvmm, 0
+		       other */
 	u64 reg[2]; /* of the node at hand */
 	u64 page_size;
 	u32 node;
@@ -71,10 +73,24 @@ static void prop_lwvmm(struct walk *w, const char *name, const void *value)
 	}
 }
 
+/* Triples: from, to, distance. What is said of nodes beyond ours is of no use. */
+static void prop_distances(const u8 *value, u32 len)
+{
+	for (u32 i = 0; i + 12 <= len; i += 12) {
+		u32 from = be32(value + i), to = be32(value + i + 4);
+
+		if (from < MAX_NODES && to < MAX_NODES)
+			nodes.distance[from][to] = (u8)be32(value + i + 8);
+	}
+}
+
 static void prop(struct walk *w, const char *name, const void *value, u32 len)
 {
 	if (w->kind == 'l') {
 		prop_lwvmm(w, name, value);
+	} else if (w->kind == 'd') {
+		if (same(name, "distance-matrix"))
+			prop_distances(value, len);
 	} else if (w->kind) {
 		if (same(name, "reg")) {
 			w->reg[0] = len >= 8 ? be64(value) : be32(value);
@@ -95,6 +111,8 @@ static void node_begin(struct walk *w, const char *name)
 		w->kind = 'm';
 	else if (w->depth == 2 && starts(name, ABI_FDT_NODE))
 		w->kind = 'l';
+	else if (w->depth == 2 && starts(name, "distance-map"))
+		w->kind = 'd';
 	else if (w->depth == 3 && starts(name, "cpu@"))
 		w->kind = 'c';
 	w->reg[0] = w->reg[1] = w->node = 0;
@@ -107,6 +125,7 @@ static void node_end(struct walk *w)
 		if (w->reg[0] >= ABI_MAX_CORES)
 			panic("device tree: cpu %lu", w->reg[0]);
 		cores[w->reg[0]].node = w->node;
+		node_add(w->node, false);
 		ncores = MAX(ncores, (u32)w->reg[0] + 1);
 	} else if (w->kind == 'm') {
 		if (w->nranges == ARRAY_SIZE(w->range))
@@ -115,7 +134,7 @@ static void node_end(struct walk *w)
 		w->range[w->nranges].size = w->reg[1];
 		w->range[w->nranges].page_size = w->page_size;
 		w->range[w->nranges++].node = w->node;
-		machine.nnodes = MAX(machine.nnodes, w->node + 1);
+		node_add(w->node, w->range[w->nranges - 1].size);
 	}
 	w->kind = 0;
 	w->depth--;
@@ -164,4 +183,5 @@ void fdt_read(const void *fdt)
 		}
 	}
 	memory_add(&w);
+	node_sort();
 }

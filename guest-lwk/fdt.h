@@ -5,8 +5,8 @@
 #include "guest-lwk/types.h"
 
 /*
- * Walks the device tree once and fills `machine`, the nodes of `cores` and physical memory. The
- * VMM built it with libfdt; a tree that makes no sense is a panic.
+ * Walks the device tree once and fills `machine`, `nodes`, the nodes of `cores` and physical
+ * memory. The VMM built it with libfdt; a tree that makes no sense is a panic.
  */
 void fdt_read(const void *fdt);
 

@@ -40,12 +40,15 @@ static struct futex_bucket *bucket_of(u64 key)
 	return &buckets[(key >> 2) * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS)];
 }
 
-/* 0 and the key, -EINVAL (not aligned) or -EFAULT. */
-static s64 futex_key(u64 addr, u64 *key)
+/*
+ * 0 and the key, -EINVAL (not aligned) or -EFAULT. Linux wants a word that is not PRIVATE
+ * writable: one that nobody can change is no futex.
+ */
+static s64 futex_key(u64 addr, bool writable, u64 *key)
 {
 	if (addr & 3)
 		return -EINVAL;
-	*key = addr < ABI_USER_END ? mm_gpa(current_thread()->proc, addr, false) : 0;
+	*key = addr < ABI_USER_END ? mm_gpa(current_thread()->proc, addr, writable) : 0;
 	return *key ? 0 : -EFAULT;
 }
 
@@ -229,7 +232,7 @@ s64 futex_wait(u64 addr, u32 value, u32 bitset, const struct futex_deadline *end
 {
 	struct thread *t = current_thread();
 	u64 key;
-	s64 ret = bitset ? futex_key(addr, &key) : -EINVAL;
+	s64 ret = bitset ? futex_key(addr, false, &key) : -EINVAL;
 
 	if (ret)
 		return ret;
@@ -251,7 +254,7 @@ static __attribute__((noinline)) s64 wake_waiters(u64 addr, u32 count, u32 bitse
 {
 	struct futex_bucket *b;
 	u64 key;
-	s64 ret = futex_key(addr, &key);
+	s64 ret = futex_key(addr, !private, &key);
 
 	if (ret)
 		return private ? 0 : ret;
@@ -284,15 +287,38 @@ s64 futex_wake_addr(u64 addr, u32 count)
 	return futex_wake(addr, count, FUTEX_ANY, true);
 }
 
-s64 futex_requeue(u64 addr, u32 wake, u32 move, u64 addr2, const u32 *expected)
+static bool bucket_has(const struct futex_bucket *b, u64 key)
+{
+	const struct thread *t = b->head;
+
+	while (t && t->futex.key != key)
+		t = t->futex.next;
+	return t;
+}
+
+/*
+ * Linux does not look whether a PRIVATE word is mapped, but by reading it. We know words by
+ * their place: a word without memory has no key (*key is 0), and so nobody waits for it.
+ */
+static s64 key_or_none(u64 addr, bool private, u64 *key)
+{
+	s64 ret = futex_key(addr, !private, key);
+
+	return ret == -EFAULT && private && addr < ABI_USER_END ? 0 : ret;
+}
+
+s64 futex_requeue(u64 addr, u32 wake, u32 move, u64 addr2, const u32 *expected, bool private)
 {
 	u64 key, key2;
-	s64 ret = futex_key(addr, &key);
+	s64 ret;
 
-	if (ret || (ret = futex_key(addr2, &key2)))
-		return ret;
 	if ((s32)wake < 0 || (s32)move < 0)
 		return -EINVAL;
+	ret = key_or_none(addr, private, &key);
+	if (ret || (ret = key_or_none(addr2, private, &key2)))
+		return ret;
+	if (!key)
+		return expected ? -EFAULT : 0;
 	struct futex_bucket *b = bucket_of(key), *b2 = bucket_of(key2);
 
 	lock_two(b, b2);
@@ -300,8 +326,10 @@ s64 futex_requeue(u64 addr, u32 wake, u32 move, u64 addr2, const u32 *expected)
 		ret = -EAGAIN;
 	} else {
 		ret = bucket_wake(b, key, wake, FUTEX_ANY);
-		if (key != key2)
+		if (key2 && key != key2)
 			ret += bucket_requeue(b, key, b2, key2, move);
+		else if (!key2 && move && !ret && bucket_has(b, key))
+			ret = -EFAULT; /* to where they could not be found */
 	}
 	unlock_two(b, b2);
 	return ret;

@@ -27,7 +27,7 @@ s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private);
  * Wakes some waiters of addr and lets others wait for addr2. expected: -EAGAIN unless the word
  * is that.
  */
-s64 futex_requeue(u64 addr, u32 wake, u32 move, u64 addr2, const u32 *expected);
+s64 futex_requeue(u64 addr, u32 wake, u32 move, u64 addr2, const u32 *expected, bool private);
 /* For the kernel itself: of the current process, whoever waits. */
 s64 futex_wake_addr(u64 addr, u32 count);
 

@@ -146,9 +146,9 @@ other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	case OP_WAKE_BITSET:
 		return futex_wake(addr, wake_count(value), (u32)value3, private);
 	case OP_REQUEUE:
-		return futex_requeue(addr, (u32)value, (u32)timeout, addr2, NULL);
+		return futex_requeue(addr, (u32)value, (u32)timeout, addr2, NULL, private);
 	case OP_CMP_REQUEUE:
-		return futex_requeue(addr, (u32)value, (u32)timeout, addr2, &expected);
+		return futex_requeue(addr, (u32)value, (u32)timeout, addr2, &expected, private);
 	case OP_WAKE_OP:
 		return futex_wake_op(addr, wake_count(value), wake_count(timeout), addr2,
 			(u32)value3, private);

@@ -2,6 +2,7 @@
 #include "guest-lwk/mm.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/mempolicy.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
@@ -34,14 +35,20 @@ static bool wants_slot(const struct vma *vma, u64 va, u64 want)
 static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 want, u64 *got)
 {
 	struct gib_slot *slot = mm_slot_find(&proc->mm, va);
+	struct placement place;
 	u64 gpa = 0;
 
-	if (!slot && wants_slot(vma, va, want))
-		slot = mm_slot_create(proc, va);
-	while (!slot && !(gpa = pmem_alloc_run(this_core()->node, want, got))) {
+	if (!slot) {
+		bool gib = wants_slot(vma, va, want) && pmem_has_gib();
+
+		mempolicy_place(proc, vma, va, gib ? GIB_SIZE : BLOCK_SIZE, &place);
+		if (gib)
+			slot = mm_slot_create(proc, va, &place);
+	}
+	while (!slot && !(gpa = pmem_alloc_run(&place, want, got))) {
 		if (mm_warm_drop(proc))
 			continue;
-		slot = mm_slot_create(proc, va);
+		slot = mm_slot_create(proc, va, &place);
 		if (!slot && !pmem_wait())
 			return 0;
 	}
@@ -66,17 +73,37 @@ static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 	return -ENOMEM;
 }
 
+/*
+ * A block that is kept warm for the granule at g, on whatever node it was once wanted: where
+ * there are several, it goes back, and the granule gets one from where vma's policy says.
+ */
+static void warm_check(struct process *proc, u64 *entry, u64 g)
+{
+	struct mm *mm = &proc->mm;
+
+	if (nodes.nmemory == 1 || !*entry || pt_is_large(*entry))
+		return;
+	for (u32 i = 0; i < MM_WARM; i++)
+		if (mm->warm[i] == g && !pt_any_populated(*entry) && !mm_slot_find(mm, g))
+			mm_warm_release(proc, entry, g);
+}
+
+/* Who has asked for a block: the program by its touch, or a call of its in advance. */
+enum who { TOUCHED, IN_ADVANCE };
+
 /* Commits what of vma lies in the granules that [start, end) touches. */
-static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
+static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, enum who who)
 {
 	struct mm *mm = &proc->mm;
 	u64 block = 0, left = 0;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 *entry = pt_granule(mm, g, true);
+		u64 from = MAX(g, vma->start), to = MIN(g + BLOCK_SIZE, vma->end);
 
 		if (!entry)
-			return -ENOMEM;
+			return blocks_return(proc, g, block, left);
+		warm_check(proc, entry, g);
 		if (!*entry && !left) {
 			u64 want = (ALIGN_UP(end, BLOCK_SIZE) - g) / BLOCK_SIZE;
 
@@ -85,16 +112,16 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end)
 				return -ENOMEM;
 		}
 		if (*entry) {
-			if (pt_populate(mm, entry, 0, MAX(g, vma->start),
-				    MIN(g + BLOCK_SIZE, vma->end), vma->prot))
+			if (pt_populate(mm, entry, 0, from, to, vma->prot))
 				return -ENOMEM;
-			continue;
+		} else {
+			if (pt_populate(mm, entry, block, from, to, vma->prot))
+				return blocks_return(proc, g, block, left);
+			block += BLOCK_SIZE;
+			left--;
 		}
-		if (pt_populate(mm, entry, block, MAX(g, vma->start),
-			    MIN(g + BLOCK_SIZE, vma->end), vma->prot))
-			return blocks_return(proc, g, block, left);
-		block += BLOCK_SIZE;
-		left--;
+		if (who == TOUCHED && mm->watch)
+			pt_mark_touched(entry);
 	}
 	return 0;
 }
@@ -118,23 +145,31 @@ s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 	if (vma && vma->flags & VMA_BEYOND)
 		ret = -ENOMEM;
 	else if (vma && !(vma->flags & VMA_FIXED_KERNEL))
-		ret = prot_allows(vma, write, exec) ? populate(proc, vma, va, va + 1) : -EACCES;
+		ret = prot_allows(vma, write, exec) ? populate(proc, vma, va, va + 1, TOUCHED)
+						    : -EACCES;
 	else if (vma)
 		ret = -EACCES;
 	spin_unlock(&mm->lock);
 	return ret;
 }
 
-s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
+static s64 commit(struct process *proc, struct vma *vma, u64 start, u64 end, enum who who)
 {
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 s = MAX(g, start), e = MIN(g + BLOCK_SIZE, end);
 		u64 *entry = pt_granule(&proc->mm, g, false);
 
 		if (!entry || !*entry || !pt_all_populated(*entry, s, e))
-			return populate(proc, vma, s, end);
+			return populate(proc, vma, s, end, who);
+		if (who == TOUCHED && proc->mm.watch)
+			pt_mark_touched(entry);
 	}
 	return 0;
+}
+
+s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
+{
+	return commit(proc, vma, start, end, TOUCHED);
 }
 
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
@@ -174,6 +209,8 @@ u64 mm_gpa(struct process *proc, u64 va, bool write)
 		u64 *entry = pt_granule(mm, va, false);
 		u64 gpa = entry ? pt_gpa(*entry, va, write) : 0;
 
+		if (gpa && mm->watch)
+			pt_mark_touched(entry);
 		spin_unlock(&mm->lock);
 		if (gpa)
 			return gpa;
@@ -203,11 +240,23 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 
 	if (!commits_now(vma) && !(flags & MM_POPULATE))
 		return (s64)addr;
-	if (populate(proc, vma, addr, addr + len)) {
+	if (populate(proc, vma, addr, addr + len, flags & MM_POPULATE ? TOUCHED : IN_ADVANCE)) {
 		mm_unmap(proc, addr, addr + len);
 		return -ENOMEM;
 	}
 	return (s64)addr;
+}
+
+s64 mm_commit_asked(struct process *proc, u64 start, u64 end)
+{
+	s64 ret = 0;
+
+	for (struct vma *vma = vma_find_above(&proc->mm, start);
+		vma && vma->start < end && !ret; vma = vma->next)
+		if (commits_now(vma))
+			ret = commit(proc, vma, MAX(vma->start, start), MIN(vma->end, end),
+				IN_ADVANCE);
+	return ret;
 }
 
 static void protect_range(struct mm *mm, u64 start, u64 end, u32 prot)
@@ -226,7 +275,7 @@ s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	struct mm *mm = &proc->mm;
 	bool flush = false;
-	s64 ret = 0;
+	s64 ret;
 
 	for (u64 at = start; at < end;) {
 		struct vma *vma = vma_find(mm, at);
@@ -248,10 +297,7 @@ s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 	protect_range(mm, start, end, prot);
 	if (flush)
 		mm_flush(mm);
-	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end && !ret;
-		vma = vma->next)
-		if (commits_now(vma))
-			ret = populate(proc, vma, vma->start, vma->end);
+	ret = mm_commit_asked(proc, start, end);
 	for (struct vma *vma = vma_find(mm, start); vma && vma->start <= end; vma = vma->next)
 		vma = vma_merge(mm, vma);
 	return ret;

@@ -11,6 +11,7 @@
 #include "guest-lwk/lock.h"
 #include "guest-lwk/types.h"
 
+struct mempolicy;
 struct process;
 
 enum {
@@ -23,7 +24,7 @@ enum {
 struct vma {
 	u64 start, end;
 	u32 prot;                 /* ABI_PROT_* */
-	u32 flags;                /* VMA_* */
+	u32 flags;                /* VMA_*, and the number of its policy (mempolicy.h) */
 	struct vma *prev, *next;  /* by address */
 	struct vma *left, *right; /* treap */
 	u32 priority;
@@ -48,6 +49,8 @@ struct mm {
 	u64 tlb_gen;       /* incremented when entries were taken away */
 	u64 *retired;      /* page tables taken out, to be freed after the next flush (pt.c) */
 	bool touch;        /* default commit mode */
+	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */
+	struct mempolicy *policies; /* of vmas, by number (mempolicy.h) */
 };
 
 /* pt.c: this core runs on proc's page tables from now on (NULL: on the boot tables). */
@@ -78,9 +81,30 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end);
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot);
 /* [start, end) lies in vma: commits what of it is not. -ENOMEM. */
 s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end);
+/* Commits what of [start, end) is to be committed when it is asked for. -ENOMEM. */
+s64 mm_commit_asked(struct process *proc, u64 start, u64 end);
 /* Gives the blocks of warm granules back; true if there were any. */
 bool mm_warm_drop(struct process *proc);
+/* A granule that only keeps its block warm gives it back. */
+void mm_warm_release(struct process *proc, u64 *entry, u64 granule);
+/* Whole granules of [start, end) that were committed and never touched give their blocks back.
+ */
+void mm_untouched_release(struct process *proc, u64 start, u64 end);
 void mm_discard(struct process *proc, u64 start, u64 end);
+
+/*
+ * mm_policy.c; mm.lock is held. mm_set_policy: [start, end) gets this policy; -EFAULT (not all
+ * of it is mapped), -EIO (how says MPOL_MF_STRICT, and some blocks are on other nodes),
+ * -ENOMEM.
+ */
+s64 mm_set_policy(
+	struct process *proc, u64 start, u64 end, const struct mempolicy *policy, u32 how);
+/* The same policy, nearest to another node. -ENOENT: no policy there. -EOPNOTSUPP. */
+s64 mm_set_home(struct process *proc, u64 start, u64 end, u32 home);
+/* The nodes of the pages at n addresses; -ENOENT (not committed), -EFAULT (not mapped). */
+void mm_where(struct mm *mm, const u64 *page, s32 *node, u32 n);
+/* How many 4 KiB pages lie on these nodes. */
+u64 mm_pages_on(struct mm *mm, u64 set);
 
 /* mm_sys.c: the calls. */
 s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);

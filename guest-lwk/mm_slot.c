@@ -13,7 +13,7 @@ struct gib_slot *mm_slot_find(struct mm *mm, u64 va)
 	return slot;
 }
 
-struct gib_slot *mm_slot_create(struct process *proc, u64 va)
+struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct placement *place)
 {
 	struct mm *mm = &proc->mm;
 
@@ -26,7 +26,7 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va)
 
 	if (!slot)
 		return NULL;
-	slot->gpa = pmem_alloc_gib(this_core()->node);
+	slot->gpa = pmem_alloc_gib(place);
 	if (!slot->gpa) {
 		kmem_free(slot, sizeof(*slot));
 		return NULL;

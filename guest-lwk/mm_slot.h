@@ -7,11 +7,12 @@
 #define LWK_MM_SLOT_H
 
 #include "guest-lwk/mm.h"
+#include "guest-lwk/pmem.h"
 
 struct gib_slot *mm_slot_find(struct mm *mm, u64 va);
 /* Gives va's GiB a block if it has no tables yet and there is one. NULL: it stays in 2 MiB
  * granules. */
-struct gib_slot *mm_slot_create(struct process *proc, u64 va);
+struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct placement *place);
 /* Takes the block back; no vma is left in it and its granules are forgotten. */
 void mm_slot_free(struct process *proc, struct gib_slot *slot);
 

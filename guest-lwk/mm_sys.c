@@ -44,17 +44,46 @@ static bool is_free(struct mm *mm, u64 addr, u64 len)
 	       (!vma || vma->start >= addr + len);
 }
 
+/* The proxy must find memory where it is to write; what lies behind the file's end needs none.
+ */
+static s64 chunk_commit(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = &proc->mm;
+	s64 ret = 0;
+
+	spin_lock(&mm->lock);
+	while (start < end && !ret) {
+		struct vma *vma = vma_find(mm, start);
+		u64 stop = vma ? MIN(end, vma->end) : end;
+
+		ret = vma ? mm_commit(proc, vma, start, stop) : -ENOMEM;
+		start = stop;
+	}
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+#define CHUNK_FIRST (4ULL << 20)
+
 /*
- * The bytes of a private file mapping, read straight into it by the proxy: how many there were,
- * less than len where the file ends.
+ * The bytes of a private file mapping, read straight into it by the proxy, which may write
+ * whatever the protection: how many there were, less than len where the file ends. In chunks
+ * that grow, because memory for a library's large .bss, which ld.so maps with the file at
+ * first, may not even be there.
  */
 static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
 {
-	u64 done = 0;
+	u64 done = 0, ready = 0, chunk = CHUNK_FIRST;
 
 	while (done < len) {
-		u64 arg[6] = {fd, addr + done, len - done, off + done};
-		s64 n = fwd_call(NR_PREAD64, arg, addr + done, addr + len);
+		if (done == ready) {
+			ready += MIN(chunk, len - ready);
+			chunk *= 2;
+			if (chunk_commit(proc, addr + done, addr + ready))
+				return -ENOMEM;
+		}
+		u64 arg[6] = {fd, addr + done, ready - done, off + done};
+		s64 n = fwd_call(NR_PREAD64, arg, addr + done, addr + ready);
 
 		if (n == -EINTR)
 			continue;
@@ -79,27 +108,55 @@ static s64 beyond_map(struct process *proc, u64 start, u64 end, u64 prot)
 	return ret < 0 ? ret : 0;
 }
 
+/* What was mapped here before must not show behind the file's last byte. */
+static void tail_zero(struct process *proc, u64 start)
+{
+	u64 *entry = pt_granule(&proc->mm, start, false);
+
+	if (start & (PAGE_SIZE - 1) && entry && *entry)
+		pmem_zero(pt_block(*entry) + (start & (BLOCK_SIZE - 1)),
+			PAGE_SIZE - (start & (PAGE_SIZE - 1)));
+}
+
 static s64 file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 off)
 {
 	s64 ret = file_fill(proc, addr, len, fd, off);
 	u64 filled = ret > 0 ? ALIGN_UP((u64)ret, PAGE_SIZE) : 0;
 
 	spin_lock(&proc->mm.lock);
+	if (ret >= 0)
+		tail_zero(proc, addr + (u64)ret);
 	if (ret >= 0 && filled < len)
 		ret = beyond_map(proc, addr + filled, addr + len, prot);
-	if (ret >= 0 && filled && prot != (ABI_PROT_R | ABI_PROT_W))
-		ret = mm_protect(proc, addr, addr + filled, (u32)prot);
 	if (ret < 0)
 		mm_unmap(proc, addr, addr + len);
 	spin_unlock(&proc->mm.lock);
 	return ret < 0 ? ret : (s64)addr;
 }
 
+/*
+ * ld.so maps a library whole and then each of its segments over that. There the memory stays
+ * and is read over: all of [start, end) is of a file's mapping, or of nothing else than memory.
+ */
+static bool can_overlay(struct mm *mm, u64 start, u64 end)
+{
+	while (start < end) {
+		struct vma *vma = vma_find(mm, start);
+
+		if (!vma || vma->flags & ~(u32)VMA_TOUCH)
+			return false;
+		start = vma->end;
+	}
+	return true;
+}
+
 static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	struct mm *mm = &proc->mm;
-	u32 vma_flags = flags & (MAP_NORESERVE | MAP_GROWSDOWN | MAP_STACK) ? VMA_TOUCH : 0;
-	u32 how = flags & MAP_POPULATE && prot ? MM_POPULATE : 0;
+	bool file = !(flags & MAP_ANONYMOUS);
+	u32 vma_flags =
+		file || flags & (MAP_NORESERVE | MAP_GROWSDOWN | MAP_STACK) ? VMA_TOUCH : 0;
+	u32 how = flags & MAP_POPULATE && prot && !file ? MM_POPULATE : 0;
 	s64 ret = 0;
 
 	spin_lock(&mm->lock);
@@ -107,11 +164,23 @@ static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 f
 		struct vma *vma = vma_find_above(mm, addr);
 
 		ret = vma && vma->start < addr + len ? -EEXIST : 0;
+	} else if (flags & MAP_FIXED && file && can_overlay(mm, addr, addr + len)) {
+		ret = mm_protect(proc, addr, addr + len, (u32)prot);
+		spin_unlock(&mm->lock);
+		return ret ? ret : (s64)addr;
 	} else if (flags & MAP_FIXED) {
+		struct vma *vma = vma_find(mm, addr);
+
+		/* Behind a file's end: a library's .bss. */
+		if (vma && vma->flags & VMA_BEYOND)
+			vma_flags |= VMA_TOUCH;
 		ret = mm_unmap(proc, addr, addr + len);
 	} else if (addr && !is_free(mm, addr, len)) {
 		addr = 0;
 	}
+	/* Not among the reservations that are never filled. */
+	if (!addr && file)
+		addr = mm_pick(mm, len, false);
 	if (!ret)
 		ret = mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
 	spin_unlock(&mm->lock);
@@ -137,11 +206,9 @@ s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 	if (file && type != 2)
 		return -ENODEV;
 	prot &= PROT_MASK;
-	if (!file)
-		return map_anywhere(proc, addr, len, prot, flags);
-	s64 ret = map_anywhere(proc, addr, len, ABI_PROT_R | ABI_PROT_W, flags | MAP_POPULATE);
+	s64 ret = map_anywhere(proc, addr, len, prot, flags);
 
-	return ret < 0 ? ret : file_map(proc, (u64)ret, len, prot, fd, off);
+	return ret < 0 || !file ? ret : file_map(proc, (u64)ret, len, prot, fd, off);
 }
 
 s64 sys_munmap(u64 addr, u64 len)

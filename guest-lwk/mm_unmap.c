@@ -121,6 +121,65 @@ bool mm_warm_drop(struct process *proc)
 	return any;
 }
 
+void mm_warm_release(struct process *proc, u64 *entry, u64 granule)
+{
+	struct run run = {0};
+	u64 block = pt_block(*entry);
+
+	pt_forget(&proc->mm, entry);
+	run_add(proc, &run, granule, block);
+	run_free(proc, &run);
+}
+
+/* The untouched granules of a vma in [start, end) are hidden first, and then given back. */
+static bool untouched_hide(struct mm *mm, u64 start, u64 end)
+{
+	bool any = false;
+
+	for (u64 g = ALIGN_UP(start, BLOCK_SIZE); g + BLOCK_SIZE <= end; g += BLOCK_SIZE) {
+		u64 *entry = pt_granule(mm, g, false);
+
+		if (!entry)
+			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if (!mm_slot_find(mm, g))
+			any |= pt_hide_untouched(entry);
+	}
+	return any;
+}
+
+static void hidden_free(struct process *proc, u64 start, u64 end)
+{
+	struct run run = {0};
+
+	for (u64 g = ALIGN_UP(start, BLOCK_SIZE); g + BLOCK_SIZE <= end; g += BLOCK_SIZE) {
+		u64 *entry = pt_granule(&proc->mm, g, false);
+
+		if (!entry || !pt_is_large(*entry) || *entry & PTE_PRESENT)
+			continue;
+		u64 block = pt_block(*entry);
+
+		pt_forget(&proc->mm, entry);
+		run_add(proc, &run, g, block);
+	}
+	run_free(proc, &run);
+}
+
+/* What mprotect() has made inaccessible is not present either, and tells nothing of touches. */
+void mm_untouched_release(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = &proc->mm;
+
+	for (struct vma *vma = vma_find_above(mm, start); vma && vma->start < end;
+		vma = vma->next) {
+		u64 lo = MAX(start, vma->start), hi = MIN(end, vma->end);
+
+		if (!vma->prot || vma->flags & VMA_FIXED_KERNEL || !untouched_hide(mm, lo, hi))
+			continue;
+		mm_flush(mm);
+		hidden_free(proc, lo, hi);
+	}
+}
+
 /* The granule at g loses its part of the unmapping [from, to). */
 static void granule_clean(
 	struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)

@@ -12,11 +12,14 @@ struct range {
 	u64 nfree;
 	u64 npending; /* in the reclaim ring, not back yet */
 	u32 node;
-	bool gib; /* the host's pages are 1 GiB: proxies map whole ones only */
+	bool gib;           /* the host's pages are 1 GiB: proxies map whole ones only */
+	struct range *next; /* of the same node */
 };
 
 #define MAX_RANGES 64
 static struct range ranges[MAX_RANGES];
+static struct range *of_node[MAX_NODES]; /* lists of them, in the order they came */
+static u64 small_nodes;                  /* those that have ranges of 2 MiB */
 static u32 nranges;
 static u64 total_bytes;
 static u64 pending_bytes; /* in the reclaim ring, not back yet */
@@ -33,6 +36,7 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node)
 		gpa += BLOCK_SIZE;
 		size -= BLOCK_SIZE;
 		total_bytes = BLOCK_SIZE;
+		machine.share->mem_total[node] = BLOCK_SIZE;
 	}
 
 	struct range *r = &ranges[nranges++];
@@ -42,11 +46,20 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node)
 	r->nblocks = r->nfree = size / BLOCK_SIZE;
 	r->node = node;
 	r->gib = host_page == GIB_SIZE;
+	small_nodes |= r->gib ? 0 : 1ULL << node;
 	r->map = kmem_boot_alloc(words * 8);
 	memset(r->map, 0xff, r->nblocks / 64 * 8);
 	if (r->nblocks % 64)
 		r->map[words - 1] = (1ULL << (r->nblocks % 64)) - 1;
 	total_bytes += r->nblocks * BLOCK_SIZE;
+	machine.share->mem_total[node] += r->nblocks * BLOCK_SIZE;
+	machine.share->mem_free[node] += r->nblocks * BLOCK_SIZE;
+
+	struct range **at = &of_node[node];
+
+	while (*at)
+		at = &(*at)->next;
+	*at = r;
 }
 
 static u64 range_words(const struct range *r)
@@ -83,8 +96,29 @@ static u64 range_take(struct range *r, u64 want, u64 *got)
 		n++;
 	}
 	r->nfree -= n;
+	machine.share->mem_free[r->node] -= n * BLOCK_SIZE;
 	*got = n;
 	return r->gpa + bit * BLOCK_SIZE;
+}
+
+static u64 range_take_gib(struct range *r)
+{
+	u64 skip = (ALIGN_UP(r->gpa, GIB_SIZE) - r->gpa) / BLOCK_SIZE;
+
+	for (u64 b = skip; b + 512 <= r->nblocks; b += 512) {
+		u64 w = b / 64, all = ~0ULL;
+
+		for (u32 i = 0; i < 8; i++)
+			all &= r->map[w + i];
+		if (b % 64 || all != ~0ULL)
+			continue;
+		for (u32 i = 0; i < 8; i++)
+			r->map[w + i] = 0;
+		r->nfree -= 512;
+		machine.share->mem_free[r->node] -= GIB_SIZE;
+		return r->gpa + b * BLOCK_SIZE;
+	}
+	return 0;
 }
 
 static struct range *range_of(u64 gpa)
@@ -126,76 +160,72 @@ static bool clean_take(void)
 	return true;
 }
 
-/* First the node asked for, then any; 1 GiB-backed ranges only for the kernel (gib_too). */
-static u64 take(u32 node, u64 want, u64 *got, bool gib_too)
+/* The kinds of blocks that one may take. */
+enum take { TAKE_SMALL, TAKE_KERNEL /* 2 MiB of whatever range */, TAKE_GIB };
+
+static u64 range_take_kind(struct range *r, enum take kind, u64 want, u64 *got)
+{
+	if (kind == TAKE_GIB)
+		return r->gib && r->nfree >= 512 ? range_take_gib(r) : 0;
+	if (!r->nfree || (r->gib && kind != TAKE_KERNEL))
+		return 0;
+	return range_take(r, want, got);
+}
+
+/* Of the nodes in the set, those near `from` first. Caller holds pmem_lock. */
+static u64 take_near(u32 from, u64 set, enum take kind, u64 want, u64 *got)
 {
 	u64 gpa = 0;
 
-	spin_lock(&pmem_lock);
-	clean_take();
-	for (int pass = 0; pass < 2 && !gpa; pass++)
-		for (u32 i = 0; i < nranges && !gpa; i++) {
-			struct range *r = &ranges[i];
+	for (u32 i = 0; i < nodes.nmemory && !gpa; i++) {
+		u32 node = nodes.order[from][i];
 
-			if ((r->node == node) == (pass == 0) && r->nfree &&
-				(!r->gib || gib_too))
-				gpa = range_take(r, want, got);
-		}
-	spin_unlock(&pmem_lock);
+		if (!(set >> node & 1))
+			continue;
+		for (struct range *r = of_node[node]; r && !gpa; r = r->next)
+			gpa = range_take_kind(r, kind, want, got);
+	}
 	return gpa;
 }
 
-u64 pmem_alloc(u32 node)
+/*
+ * No others, unless single blocks are asked for and these nodes have 1 GiB pages only: those
+ * are for whole GiBs of a program, which its stack and small mappings are not.
+ */
+static bool only_these(const struct placement *place, enum take kind)
 {
-	u64 got;
+	return place->only && (kind != TAKE_SMALL || place->nodes & small_nodes);
+}
 
-	return take(node, 1, &got, false);
+static u64 take(const struct placement *place, enum take kind, u64 want, u64 *got)
+{
+	spin_lock(&pmem_lock);
+	clean_take();
+
+	u64 gpa = take_near(place->near, place->nodes, kind, want, got);
+
+	if (!gpa && !only_these(place, kind) && place->nodes != nodes.memory)
+		gpa = take_near(place->near, nodes.memory, kind, want, got);
+	spin_unlock(&pmem_lock);
+	return gpa;
 }
 
 u64 pmem_alloc_kernel(u32 node)
 {
+	const struct placement place = {.nodes = nodes.memory, .near = node};
 	u64 got;
 
-	return take(node, 1, &got, true);
+	return take(&place, TAKE_KERNEL, 1, &got);
 }
 
-u64 pmem_alloc_run(u32 node, u64 want, u64 *got)
+u64 pmem_alloc_run(const struct placement *place, u64 want, u64 *got)
 {
-	return take(node, want, got, false);
+	return take(place, TAKE_SMALL, place->single ? 1 : want, got);
 }
 
-static u64 range_take_gib(struct range *r)
+u32 pmem_node(u64 gpa)
 {
-	u64 skip = (ALIGN_UP(r->gpa, GIB_SIZE) - r->gpa) / BLOCK_SIZE;
-
-	for (u64 b = skip; b + 512 <= r->nblocks; b += 512) {
-		u64 w = b / 64, all = ~0ULL;
-
-		for (u32 i = 0; i < 8; i++)
-			all &= r->map[w + i];
-		if (b % 64 || all != ~0ULL)
-			continue;
-		for (u32 i = 0; i < 8; i++)
-			r->map[w + i] = 0;
-		r->nfree -= 512;
-		return r->gpa + b * BLOCK_SIZE;
-	}
-	return 0;
-}
-
-static u64 take_gib(u32 node)
-{
-	u64 gpa = 0;
-
-	spin_lock(&pmem_lock);
-	clean_take();
-	for (int pass = 0; pass < 2 && !gpa; pass++)
-		for (u32 i = 0; i < nranges && !gpa; i++)
-			if (ranges[i].gib && (ranges[i].node == node) == (pass == 0) &&
-				ranges[i].nfree >= 512)
-				gpa = range_take_gib(&ranges[i]);
-	spin_unlock(&pmem_lock);
-	return gpa;
+	return range_of(gpa)->node;
 }
 
 u64 pmem_free_blocks(void)
@@ -217,25 +247,26 @@ bool pmem_has_gib(void)
 	return false;
 }
 
-static bool gib_pending(void)
+static bool gib_pending(const struct placement *place)
 {
 	for (u32 i = 0; i < nranges; i++)
-		if (ranges[i].gib && READ_ONCE(ranges[i].npending))
+		if (ranges[i].gib && READ_ONCE(ranges[i].npending) &&
+			(!place->only || place->nodes >> ranges[i].node & 1))
 			return true;
 	return false;
 }
 
-u64 pmem_alloc_gib(u32 node)
+u64 pmem_alloc_gib(const struct placement *place)
 {
 	u64 gpa;
 
 	do
-		gpa = take_gib(node);
-	while (!gpa && gib_pending() && pmem_wait());
+		gpa = take(place, TAKE_GIB, 512, NULL);
+	while (!gpa && gib_pending(place) && pmem_wait());
 	return gpa;
 }
 
-void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+static void reclaim_add(const struct abi_reclaim_rec *rec)
 {
 	struct abi_ring *ring = &machine.share->reclaim;
 
@@ -243,15 +274,28 @@ void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 	/* The janitor takes from the other end whatever we do: this wait ends. */
 	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS)
 		cpu_pause();
-	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = (struct abi_reclaim_rec){
-		.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc};
-	pending_bytes += len;
-	range_of(gpa)->npending += len / BLOCK_SIZE;
+	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = *rec;
+	pending_bytes += rec->len;
+	range_of(rec->gpa)->npending += rec->len / BLOCK_SIZE;
 	store_release(&ring->head, ring->head + 1);
 	/* The clean ring is as long as this one, so neither side can be stuck behind the other.
 	 */
 	clean_take();
 	spin_unlock(&pmem_lock);
+}
+
+void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+{
+	while (len) { /* a record for each range: neighbours may be of different nodes */
+		const struct range *r = range_of(gpa);
+		u64 part = MIN(len, r->gpa + r->nblocks * BLOCK_SIZE - gpa);
+
+		reclaim_add(&(struct abi_reclaim_rec){
+			.gpa = gpa, .len = part, .va = va, .pos = log_pos, .proc = proc});
+		gpa += part;
+		va += part;
+		len -= part;
+	}
 	/* janitor_idle is set by the VMM before its last look at the ring (full fences on both
 	 * sides). */
 	fence_full();

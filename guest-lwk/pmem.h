@@ -7,6 +7,7 @@
 #define LWK_PMEM_H
 
 #include "guest-lwk/abi/layout.h"
+#include "guest-lwk/node.h"
 #include "guest-lwk/types.h"
 
 static inline void *gpa_to_ptr(u64 gpa)
@@ -21,21 +22,30 @@ static inline u64 ptr_to_gpa(const void *ptr)
 
 /* Boot: RAM found in the device tree; free from `free_start`. */
 void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node);
-/* One 2 MiB block, preferably of node. 0: none. */
-u64 pmem_alloc(u32 node);
+
+/* Where blocks are to come from (mempolicy.h makes it). */
+struct placement {
+	u64 nodes;   /* from these, */
+	bool only;   /* and from no others when they have none; */
+	u32 near;    /* the nearest to this node first */
+	bool single; /* one block: the next may belong elsewhere */
+};
+
 /* As many contiguous 2 MiB blocks as there are, at most want; *got >= 1. 0: none. */
-u64 pmem_alloc_run(u32 node, u64 want, u64 *got);
+u64 pmem_alloc_run(const struct placement *place, u64 want, u64 *got);
 /* Single 2 MiB blocks for programs, with those that the janitor has. */
 u64 pmem_free_blocks(void);
 /* True while there are whole 1 GiB blocks to be had, now or when the janitor is done with them.
  */
 bool pmem_has_gib(void);
 /* One 1 GiB block; waits for the janitor if it has one. 0: none. */
-u64 pmem_alloc_gib(u32 node);
+u64 pmem_alloc_gib(const struct placement *place);
 /* Waits for the janitor if blocks are on their way back; true if trying again makes sense. */
 bool pmem_wait(void);
 /* Gives [gpa, gpa+len) back by way of the reclaim ring (share.h). */
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
+/* The node of a block. */
+u32 pmem_node(u64 gpa);
 /* Bytes in all and free (with those on their way back), for sysinfo. */
 void pmem_totals(u64 *total, u64 *free_bytes);
 

@@ -8,6 +8,7 @@
 #define LWK_PROCESS_H
 
 #include "guest-lwk/core.h"
+#include "guest-lwk/mempolicy.h"
 #include "guest-lwk/mm.h"
 #include "guest-lwk/regs.h"
 #include "guest-lwk/signal.h"
@@ -59,6 +60,8 @@ struct thread {
 	bool timed_out;
 	u64 clear_child_tid; /* user address, 0: none */
 	u64 robust_list;     /* user address of struct robust_list_head */
+	struct mempolicy policy;
+	u8 interleaved;  /* MPOL_INTERLEAVE: node of the block taken last */
 	bool move_asked; /* affinity changed by somebody: move at the next return to the program
 			  */
 };

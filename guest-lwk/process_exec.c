@@ -2,6 +2,7 @@
 #include "guest-lwk/gate.h"
 #include "guest-lwk/process_exec.h"
 #include "guest-lwk/abi/layout.h"
+#include "guest-lwk/mempolicy.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/pt.h"
@@ -24,8 +25,10 @@ static bool seg_ok(const struct abi_exec_seg *seg, u64 above)
 
 static void slots_prepare(struct process *proc, const struct abi_exec *exec)
 {
+	struct placement place;
 	u64 gib = 0, sum = 0;
 
+	mempolicy_place_near(proc, &place);
 	for (u32 i = 0; i < exec->nsegs; i++) {
 		u64 end = exec->seg[i].va + exec->seg[i].len;
 
@@ -38,7 +41,7 @@ static void slots_prepare(struct process *proc, const struct abi_exec *exec)
 			}
 			sum += stop - at;
 			if (sum >= SLOT_WORTH && !mm_slot_find(&proc->mm, at))
-				mm_slot_create(proc, at);
+				mm_slot_create(proc, at, &place);
 			at = stop;
 		}
 	}
@@ -65,7 +68,10 @@ static s64 segs_map(struct process *proc, const struct abi_exec *exec)
 			return -ENOMEM;
 		above = seg->va + seg->len;
 	}
-	proc->mm.brk_start = proc->mm.brk = MAX(exec->brk, above);
+	if (exec->brk & (PAGE_SIZE - 1) || exec->brk < ABI_USER_START ||
+		exec->brk > ABI_MMAP_TOP)
+		return -EINVAL;
+	proc->mm.brk_start = proc->mm.brk = exec->brk;
 	return 0;
 }
 
@@ -148,6 +154,7 @@ s64 mm_create(struct process *proc)
 	if (!mm->root)
 		return -ENOMEM;
 	mm->touch = proc->share->commit ? proc->share->commit == 2 : machine.first_touch;
+	mm->watch = !mm->touch && nodes.nmemory > 1;
 	return 0;
 }
 
@@ -169,5 +176,6 @@ void mm_destroy(struct process *proc)
 	pt_retired_free(mm);
 	pt_root_destroy(mm->root);
 	mm->root = 0;
+	mempolicy_free(mm);
 	spin_unlock(&mm->lock);
 }

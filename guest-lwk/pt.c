@@ -175,22 +175,24 @@ s64 pt_split(struct mm *mm, u64 va)
 	return 0;
 }
 
-static bool none_populated(const u64 *table)
+bool pt_any_populated(u64 entry)
 {
+	const u64 *table = granule_table(entry);
 	u64 any = 0;
 
 #pragma GCC unroll 16
 	for (u32 i = 0; i < ENTRIES; i++)
 		any |= table[i];
-	return !(any & PTE_POPULATED);
+	return any & PTE_POPULATED;
 }
 
 s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 {
 	u64 flags = leaf_flags(prot);
+	u64 large = PTE_LARGE | (mm->watch ? flags & ~PTE_ACCESSED : flags);
 
 	if (!*entry && whole(start, end)) {
-		*entry = block | PTE_LARGE | flags;
+		*entry = block | large;
 		return 0;
 	}
 	if (*entry & PTE_LARGE)
@@ -201,8 +203,8 @@ s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 pr
 	if (table) {
 		block = pt_block(*entry);
 		if (whole(start, end) &&
-			none_populated(table)) { /* a warm granule (mm_unmap.c) */
-			*entry = block | PTE_LARGE | flags;
+			!pt_any_populated(*entry)) { /* a warm granule (mm_unmap.c) */
+			*entry = block | large;
 			table_retire(mm, table);
 			return 0;
 		}

@@ -43,7 +43,7 @@ static inline bool pt_is_large(u64 entry)
 u64 pt_block(u64 entry);
 /*
  * Populates [start, end) of the granule over its block, or over `block` if it has none; what is
- * populated already stays. -ENOMEM.
+ * populated already stays. A whole granule counts as untouched where mm->watch. -ENOMEM.
  */
 s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot);
 /* Makes va a boundary of entries: a large leaf across it becomes a table. -ENOMEM. */
@@ -65,6 +65,30 @@ void pt_forget(struct mm *mm, u64 *entry);
 void pt_retired_free(struct mm *mm);
 /* Where va is, as the processor would find it (with write: writable); 0: not present so. */
 u64 pt_gpa(u64 entry, u64 va, bool write);
+/* A table over the block: is any page of it populated? */
+bool pt_any_populated(u64 entry);
+/*
+ * Whether a whole granule was touched since it was populated, where mm->watch says that this is
+ * looked at: the ACCESSED bit of its large leaf, which the processor sets, or we do for what
+ * the host will use. A granule with a table counts as touched.
+ */
+static inline void pt_mark_touched(u64 *entry)
+{
+	if (pt_is_large(*entry))
+		__atomic_or_fetch(entry, PTE_ACCESSED, __ATOMIC_RELAXED);
+}
+
+/* If the granule was not touched it loses PRESENT: nobody has used it, nor will. */
+static inline bool pt_hide_untouched(u64 *entry)
+{
+	u64 old = READ_ONCE(*entry);
+
+	/* The processor sets ACCESSED, in a present entry only, before it uses or keeps it. */
+	return (old & (PTE_LARGE | PTE_PRESENT | PTE_ACCESSED)) == (PTE_LARGE | PTE_PRESENT) &&
+	       __atomic_compare_exchange_n(entry, &old, old & ~PTE_PRESENT, false,
+		       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 /* True if all of [start, end) of the granule is populated. */
 bool pt_all_populated(u64 entry, u64 start, u64 end);
 /* Maps one page that is no block's (the vDSO), read-only. -ENOMEM. */

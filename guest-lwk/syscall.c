@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/syscall.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/mempolicy.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/sys_misc.h"
 #include "guest-lwk/sys_signal.h"

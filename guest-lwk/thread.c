@@ -98,6 +98,8 @@ static bool thread_link(struct thread *t)
 			t->tid = tid_make(t->slot);
 			t->affinity = parent->affinity;
 			t->signals.blocked = parent->signals.blocked;
+			t->policy = parent->policy;
+			t->interleaved = parent->interleaved;
 		}
 		t->next = proc->threads;
 		proc->threads = t;

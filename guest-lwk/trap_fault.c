@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/trap_fault.h"
+#include "guest-lwk/mm.h"
 #include "guest-lwk/process.h"
 
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11 };
@@ -61,8 +62,24 @@ static s32 fp_code(bool sse)
 	return fpe_code(*(u16 *)(t->xstate + 2), *(u16 *)t->xstate);
 }
 
+/*
+ * `int N` to a gate that is not the program's is #GP with the gate's selector; a software KVM
+ * raises #UD. Made what hardware has.
+ */
+static void soft_int(struct regs *regs)
+{
+	u8 code[2];
+
+	if (!machine.software_kvm || regs->vector != 6 ||
+		user_read(code, regs->rip, sizeof(code)) || code[0] != 0xcd)
+		return;
+	regs->vector = 13;
+	regs->error = (u64)code[1] << 3 | 2; /* IDT */
+}
+
 void fault_exception(struct regs *regs)
 {
+	soft_int(regs);
 	switch (regs->vector) {
 	case 0:
 		signal_fault(regs, SIGFPE, FPE_INTDIV, regs->rip);

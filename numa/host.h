@@ -37,14 +37,17 @@ struct host_pool {
 };
 
 struct host_node {
-	bool present;
+	bool present;       /* online */
+	bool possible;      /* the kernel knows of it; not present: it is offline */
 	bool allowed;       /* our cpuset lets us take memory from it */
 	uint64_t mem_total; /* bytes, 0: a node without memory */
 	uint64_t mem_free;  /* bytes, free plus easily reclaimed page cache */
 	struct host_pool pool_2m;
 	struct host_pool pool_1g;
-	bool have_2m, have_1g;            /* the kernel offers the size at all */
-	uint8_t distance[HOST_MAX_NODES]; /* SLIT; 0: unknown */
+	bool have_2m, have_1g; /* the kernel offers the size at all */
+	/* As in a valid SLIT: to itself 10, to others more (255: unreachable); absent ones 0.
+	 */
+	uint8_t distance[HOST_MAX_NODES];
 };
 
 struct host {
@@ -52,6 +55,7 @@ struct host {
 	unsigned nnodes; /* highest present node + 1 */
 	struct host_cpu cpu[HOST_MAX_CPUS];
 	struct host_node node[HOST_MAX_NODES];
+	char slit_odd[96]; /* why the host's distances are not used (10 and 20 are); or empty */
 	uint64_t mem_available;       /* MemAvailable, bytes */
 	uint64_t cgroup_memory_limit; /* bytes, UINT64_MAX: none (v1 and v2) */
 	uint64_t cgroup_memory_left; /* bytes still allowed: limit less what cannot be reclaimed

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's nodes: memory, pools of huge pages, distances, and which CPUs are near. */
+/* The host's nodes: memory, pools of huge pages, and which CPUs are near. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "numa/host_parts.h"
@@ -35,26 +34,6 @@ static void pool_read(
 	pool->free -= reserved < pool->free ? reserved : pool->free;
 }
 
-/* "10 21 31": one number for each online node, in their order, also for those beyond what we
- * hold. */
-static void distance_read(const char *root, unsigned node, const uint16_t *nodes,
-	unsigned nnodes, uint8_t *distance)
-{
-	struct host_path path = host_path(root, NODE_DIR "/node%u/distance", node);
-	char text[1024], *at = text, *end;
-
-	if (host_file_text(&path, text, sizeof(text)))
-		return;
-	for (unsigned i = 0; i < nnodes; i++, at = end) {
-		unsigned long d = strtoul(at, &end, 10);
-
-		if (end == at)
-			return;
-		if (nodes[i] < HOST_MAX_NODES)
-			distance[nodes[i]] = d <= UINT8_MAX ? (uint8_t)d : UINT8_MAX;
-	}
-}
-
 static uint64_t node_kib(const char *text, unsigned node, const char *key)
 {
 	char name[64];
@@ -82,15 +61,14 @@ static void node_memory_read(const char *root, unsigned node, struct host_node *
 		      node_kib(text, node, "SReclaimable") / 2;
 }
 
-static void node_read(const char *root, struct host *host, unsigned node, const uint16_t *nodes,
-	unsigned nnodes)
+static void node_read(const char *root, struct host *host, unsigned node)
 {
 	struct host_node *n = &host->node[node];
 	struct host_path path = host_path(root, NODE_DIR "/node%u/cpulist", node);
 	uint16_t cpus[HOST_MAX_CPUS];
 	unsigned ncpus = host_file_list(&path, cpus, HOST_MAX_CPUS);
 
-	n->present = true;
+	n->present = n->possible = true;
 	for (unsigned i = 0; i < ncpus; i++) {
 		if (cpus[i] < host->ncpus)
 			host->cpu[cpus[i]].node = (uint16_t)node;
@@ -98,7 +76,6 @@ static void node_read(const char *root, struct host *host, unsigned node, const 
 	node_memory_read(root, node, n);
 	pool_read(root, node, 2048, &n->pool_2m, &n->have_2m);
 	pool_read(root, node, 1048576, &n->pool_1g, &n->have_1g);
-	distance_read(root, node, nodes, nnodes, n->distance);
 	if (host->nnodes <= node)
 		host->nnodes = node + 1;
 }
@@ -155,18 +132,27 @@ static void machine_memory_read(const char *root, struct host *host)
 
 int host_mem_read(const char *root, struct host *host, struct problem *problem)
 {
-	struct host_path path = host_path(root, NODE_DIR "/online");
+	struct host_path path = host_path(root, NODE_DIR "/possible");
 	uint16_t nodes[HOST_MAX_NODES];
 	unsigned n = host_file_list(&path, nodes, HOST_MAX_NODES);
 
-	for (unsigned i = 0; i < n && nodes[i] < HOST_MAX_NODES; i++)
-		node_read(root, host, nodes[i], nodes, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (nodes[i] < HOST_MAX_NODES)
+			host->node[nodes[i]].possible = true;
+	}
+	path = host_path(root, NODE_DIR "/online");
+	n = host_file_list(&path, nodes, HOST_MAX_NODES);
+	for (unsigned i = 0; i < n; i++) {
+		if (nodes[i] < HOST_MAX_NODES)
+			node_read(root, host, nodes[i]);
+	}
 	if (host->nnodes == 0)
 		return problem_set(problem, -ENODEV, EXIT_LWVMM_FAILED,
 			"%s" NODE_DIR
 			"/online: names no node: lwvmm needs a kernel with CONFIG_NUMA "
 			"(Linux distributions have it) and sysfs on /sys",
 			root);
+	host_slit_read(root, host, nodes, n);
 	allowed_read(root, host);
 	machine_memory_read(root, host);
 	path = host_path(

@@ -41,6 +41,9 @@ int host_text_line(const char *text, const char *key, char *value, size_t size);
 int host_cpu_read(const char *root, struct host *host, struct problem *problem);
 int host_mem_read(const char *root, struct host *host, struct problem *problem);
 
+/* Distances between the nodes that are online (`n` numbers, as their file names them). */
+void host_slit_read(const char *root, struct host *host, const uint16_t *nodes, unsigned n);
+
 /* Memory and huge page limits of our control groups, version 1 and 2. */
 void host_cgroup_limits_read(const char *root, struct host *host);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The words after `lwvmm run` or `lwvmm plan`, to a value. Nothing is looked up on the host
  * here. */
-#include "numa/options.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -10,7 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-static int usage_error(
+#include "numa/options_parts.h"
+
+int options_refuse(
 	struct problem *problem, const char *option, const char *value, const char *text)
 {
 	return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED, "%s%s%s: %s", option,
@@ -24,10 +24,11 @@ static int name_set(struct options *opt, const char *value, struct problem *prob
 	size_t len = strlen(value);
 
 	if (len == 0 || len >= sizeof(opt->name))
-		return usage_error(problem, "--name", value, "a name has 1 to 63 characters");
+		return options_refuse(
+			problem, "--name", value, "a name has 1 to 63 characters");
 	for (const char *c = value; *c; c++) {
 		if (!isalnum((unsigned char)*c) && (c == value || !strchr("-_.", *c)))
-			return usage_error(problem, "--name", value,
+			return options_refuse(problem, "--name", value,
 				"not a name: use letters, digits, '-', '_' and '.', a letter "
 				"or digit "
 				"first");
@@ -46,21 +47,12 @@ static int cores_set(struct options *opt, const char *value, struct problem *pro
 			"--cores %s: core %u is named twice: name each core once", value,
 			opt->core[opt->ncores]);
 	if (err == -ERANGE)
-		return usage_error(problem, "--cores", value,
+		return options_refuse(problem, "--cores", value,
 			"more than 256 cores, or a core beyond any machine: name fewer");
 	if (err)
-		return usage_error(
+		return options_refuse(
 			problem, "--cores", value, "not a list of cores: write it like 0-3,8");
 	opt->have_cores = true;
-	return 0;
-}
-
-static int mem_set(struct options *opt, const char *value, struct problem *problem)
-{
-	if (size_parse(value, &opt->mem))
-		return usage_error(problem, "--mem", value,
-			"not a size: give a number above zero with K, M, G or T, like 2G or "
-			"1.5G");
 	return 0;
 }
 
@@ -75,7 +67,8 @@ static int page_set(struct options *opt, const char *value, struct problem *prob
 			return 0;
 		}
 	}
-	return usage_error(problem, "--page", value, "no such page size: auto, 1G, 2M or 4K");
+	return options_refuse(
+		problem, "--page", value, "no such page size: auto, 1G, 2M or 4K");
 }
 
 static int commit_set(struct options *opt, const char *value, struct problem *problem)
@@ -85,7 +78,7 @@ static int commit_set(struct options *opt, const char *value, struct problem *pr
 	else if (strcmp(value, "touch") == 0)
 		opt->commit = COMMIT_TOUCH;
 	else
-		return usage_error(
+		return options_refuse(
 			problem, "--commit", value, "no such mode: request or touch");
 	return 0;
 }
@@ -93,9 +86,10 @@ static int commit_set(struct options *opt, const char *value, struct problem *pr
 static int env_add(struct options *opt, const char *value, struct problem *problem)
 {
 	if (value[0] == '=' || !strchr(value, '='))
-		return usage_error(problem, "--env", value, "not a variable: write NAME=VALUE");
+		return options_refuse(
+			problem, "--env", value, "not a variable: write NAME=VALUE");
 	if (opt->nenv == OPTIONS_MAX_ENV)
-		return usage_error(problem, "--env", value,
+		return options_refuse(problem, "--env", value,
 			"more than 256 variables: export them before lwvmm instead");
 	opt->env[opt->nenv++] = value;
 	return 0;
@@ -109,7 +103,7 @@ static int timeout_set(struct options *opt, const char *value, struct problem *p
 	/* A digit or point first and no 'x': no sign, blank, "inf", "nan" or hexadecimal. */
 	if ((!isdigit((unsigned char)*value) && *value != '.') || *end ||
 		strpbrk(value, "xX") || !isfinite(s) || s <= 0 || s > 1e9)
-		return usage_error(problem, "--timeout", value,
+		return options_refuse(problem, "--timeout", value,
 			"not a time: give seconds above zero, like 30 or 0.5");
 	opt->timeout_s = s;
 	return 0;
@@ -118,7 +112,7 @@ static int timeout_set(struct options *opt, const char *value, struct problem *p
 static int json_set(struct options *opt, const char *value, struct problem *problem)
 {
 	if (!*value)
-		return usage_error(problem, "--json", value, "needs the name of a file");
+		return options_refuse(problem, "--json", value, "needs the name of a file");
 	opt->json = value;
 	return 0;
 }
@@ -167,8 +161,10 @@ static const struct option_word option_words[] = {
 	{"--env", true, env_add},
 	{"--help", false, help_set},
 	{"--json", true, json_set},
-	{"--mem", true, mem_set},
+	{"--mem", true, options_mem_set},
 	{"--name", true, name_set},
+	{"--no-smt", false, options_no_smt_set},
+	{"--numa", true, options_numa_set},
 	{"--page", true, page_set},
 	{"--stats", false, stats_set},
 	{"--timeout", true, timeout_set},
@@ -204,13 +200,13 @@ static int word_parse(
 			"%s: no such option: see lwvmm %s --help", text, plan ? "plan" : "run");
 	if (!w->value) {
 		if (equals)
-			return usage_error(problem, w->word, equals + 1, "takes no value");
+			return options_refuse(problem, w->word, equals + 1, "takes no value");
 		return w->set(opt, "", problem);
 	}
 	if (equals)
 		return w->set(opt, equals + 1, problem);
 	if (!**argv)
-		return usage_error(problem, w->word, "", "needs a value");
+		return options_refuse(problem, w->word, "", "needs a value");
 	return w->set(opt, *(*argv)++, problem);
 }
 

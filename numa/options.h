@@ -14,15 +14,28 @@
 
 enum page_choice { PAGE_AUTO, PAGE_4K, PAGE_2M, PAGE_1G };
 enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
+enum numa_choice { NUMA_MIRROR, NUMA_NONE, NUMA_SPLIT };
 
-#define OPTIONS_MAX_ENV 256
+#define OPTIONS_MAX_ENV   256
+#define OPTIONS_MAX_PARTS 16
+
+/* One part of --mem that names its host node: "8G@1". */
+struct mem_part {
+	uint64_t size;
+	uint16_t node;
+};
 
 struct options {
 	char name[64];   /* --name, else empty: the plan then uses "lwvmm-PID" */
 	bool have_cores; /* --cores was given */
 	unsigned ncores; /* cores in the order given: vCPU i runs on core[i] */
 	uint16_t core[256];
-	uint64_t mem; /* --mem in bytes; 0: not given */
+	bool no_smt;         /* --no-smt: one logical CPU of each physical core */
+	uint64_t mem;        /* --mem in bytes, the sum of its parts; 0: not given */
+	unsigned nmem_parts; /* parts of --mem with a node; 0: the plan deals it out */
+	struct mem_part mem_part[OPTIONS_MAX_PARTS];
+	enum numa_choice numa;
+	unsigned numa_nodes; /* of --numa N, with NUMA_SPLIT */
 	enum page_choice page;
 	enum commit_choice commit;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */

@@ -16,6 +16,7 @@
 #define PLAN_MAX_VCPUS   64
 #define PLAN_MAX_EXTENTS 64
 #define PLAN_MAX_NODES   16
+#define PLAN_MAX_BANKS   48 /* each is an extent, and two more come around hole and 1 GiB */
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -24,6 +25,7 @@
 struct plan_vcpu {
 	uint16_t core; /* host logical CPU, exactly one */
 	uint8_t guest_node;
+	uint8_t host_node;
 	uint16_t package; /* host's numbers, for the guest's topology */
 	uint16_t core_id;
 	uint16_t sibling_of; /* lowest vCPU index of the same physical core */
@@ -40,9 +42,19 @@ struct plan_extent {
 	uint64_t pool_grow; /* pages by which the pool must be grown first */
 };
 
-struct plan_node {
+/* What a guest node has on one host node. With --numa mirror each node has one bank, or none.
+ */
+struct plan_bank {
+	uint8_t guest_node;
 	uint8_t host_node;
-	uint64_t size; /* bytes */
+	uint64_t weight; /* of its share when the plan deals memory out */
+	uint64_t asked;  /* bytes, when --mem names the node */
+};
+
+/* A guest node may have vCPUs only, memory only (size 0: none), or both. */
+struct plan_node {
+	uint8_t host_node; /* of its first vCPU, or of its memory: distances go by it */
+	uint64_t size;     /* bytes */
 	uint8_t distance[PLAN_MAX_NODES];
 };
 
@@ -52,18 +64,29 @@ struct plan {
 	struct plan_vcpu vcpu[PLAN_MAX_VCPUS];
 	unsigned nnodes;
 	struct plan_node node[PLAN_MAX_NODES];
+	enum numa_choice numa;
+	bool mem_parts; /* --mem named the host nodes */
+	unsigned nbanks;
+	struct plan_bank bank[PLAN_MAX_BANKS]; /* in the order in which they lie from gpa 0 on
+						*/
 	unsigned nextents;
 	struct plan_extent extent[PLAN_MAX_EXTENTS]; /* sorted by gpa */
 	uint64_t mem;                                /* total RAM of the guest, bytes */
 	uint64_t mem_asked;                          /* --mem, bytes; 0: not given */
 	uint64_t program_low;                        /* of options */
 	enum page_choice page_asked;
+	unsigned nleft; /* cores that --no-smt left out */
+	uint16_t left[HOST_MAX_CPUS];
 	bool first_touch;  /* commit mode of processes (design.md section 4) */
 	unsigned nhelpers; /* host CPUs for helper threads and proxies */
 	uint16_t helper[HOST_MAX_CPUS];
 	bool cores_shared; /* no host core is left outside the guest's: helpers share them */
 	enum kvm_kind kvm;
 	char why_pages[160]; /* one sentence: why these page sizes */
+	/* Where pools would have sufficed if they were on the right nodes: what each has. */
+	char pools_elsewhere[120];
+	char why_nodes[160]; /* the same of the guest's nodes */
+	char slit_odd[96];   /* of host */
 };
 
 /* RAM from 0 to 3 GiB, the device hole to 4 GiB, RAM again from 4 GiB. */
@@ -85,6 +108,10 @@ int plan_make(const struct options *opt, const struct host *host, struct plan *p
  */
 #define PLAN_NOTE_MAX 240
 bool plan_note(const struct plan *plan, unsigned i, char text[PLAN_NOTE_MAX]);
+
+/* Why a guest node is there and has what it has: a few words. */
+#define PLAN_WHY_MAX 80
+void plan_node_why(const struct plan *plan, unsigned node, char text[PLAN_WHY_MAX]);
 
 /* Prints the plan for people, and for programs. */
 void plan_print(const struct plan *plan, const struct host *host, FILE *out);

@@ -9,15 +9,17 @@
 
 #include "numa/plan_parts.h"
 
-static uint64_t need_on_node(
-	const struct plan *plan, unsigned guest_node, uint64_t page_size, bool any_node)
+#define ANY_NODE      HOST_MAX_NODES
+#define ELSEWHERE_MAX 320
+
+static uint64_t need_on_node(const struct plan *plan, unsigned node, uint64_t page_size)
 {
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < plan->nextents; i++) {
 		const struct plan_extent *e = &plan->extent[i];
 
-		if (e->page_size == page_size && (any_node || e->guest_node == guest_node))
+		if (e->page_size == page_size && (node == ANY_NODE || e->host_node == node))
 			bytes += e->size;
 	}
 	return bytes;
@@ -38,6 +40,72 @@ static const char *limit_text(uint64_t left, char text[SIZE_TEXT_MAX])
 	return size_format(left, text);
 }
 
+/* What can be had of one page size on a node, in pages. */
+static uint64_t pages_free(const struct host_node *node, uint64_t page_size)
+{
+	if (!node->allowed)
+		return 0;
+	if (page_size == GIB(1))
+		return node->pool_1g.free;
+	return page_size == MIB(2) ? node->pool_2m.free : node_spare(node) / page_size;
+}
+
+/* "node 0: 512, node 1: 0": what each has of a page size. */
+static void pages_text(const struct host *host, uint64_t page_size, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < host->nnodes && used < size; i++) {
+		char have[SIZE_TEXT_MAX];
+		uint64_t pages = pages_free(&host->node[i], page_size);
+
+		if (!host->node[i].present)
+			continue;
+		if (page_size == KIB(4))
+			size_format(pages * page_size, have);
+		else
+			snprintf(have, sizeof(have), "%" PRIu64, pages);
+		used += (size_t)snprintf(
+			text + used, size - used, "%snode %u: %s", used ? ", " : "", i, have);
+	}
+}
+
+static bool pages_suffice(const struct host *host, uint64_t page_size, uint64_t bytes)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < host->nnodes; i++)
+		sum += pages_free(&host->node[i], page_size);
+	return host->nnodes > 1 && sum >= bytes / page_size;
+}
+
+/*
+ * Where all nodes together would have enough: says so, with what each has, since the usual
+ * tools show sums. Else the text is empty.
+ */
+static const char *elsewhere_text(const struct host *host, const struct plan *plan,
+	uint64_t page_size, char text[ELSEWHERE_MAX])
+{
+	char nodes[ELSEWHERE_MAX - 128];
+
+	text[0] = '\0';
+	if (!pages_suffice(host, page_size, need_on_node(plan, ANY_NODE, page_size)))
+		return text;
+	pages_text(host, page_size, nodes, sizeof(nodes));
+	snprintf(text, ELSEWHERE_MAX,
+		"; all nodes together have enough, but not where it is needed (%s; --mem "
+		"SIZE@NODE says where to take it)",
+		nodes);
+	return text;
+}
+
+void plan_pools_elsewhere(const struct host *host, struct plan *plan)
+{
+	if (pages_suffice(host, MIB(2), plan->mem))
+		pages_text(host, MIB(2), plan->pools_elsewhere, sizeof(plan->pools_elsewhere));
+}
+
 /* One pool on one node, as the preflight sees it. */
 struct pool_need {
 	unsigned node;
@@ -50,12 +118,13 @@ struct pool_need {
 	uint64_t limit; /* cgroup, bytes */
 };
 
-static int pool_short(const struct host *host, const struct pool_need *need, bool may_grow,
-	struct problem *problem)
+static int pool_short(const struct host *host, const struct plan *plan,
+	const struct pool_need *need, bool may_grow, struct problem *problem)
 {
-	char limit[SIZE_TEXT_MAX], spare[SIZE_TEXT_MAX];
+	char left[SIZE_TEXT_MAX], spare[SIZE_TEXT_MAX], elsewhere[ELSEWHERE_MAX];
+	const char *limit = limit_text(need->limit, left);
 
-	limit_text(need->limit, limit);
+	elsewhere_text(host, plan, need->page_kib * KIB(1), elsewhere);
 	size_format(node_spare(&host->node[need->node]), spare);
 	if (!need->have)
 		return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
@@ -67,30 +136,29 @@ static int pool_short(const struct host *host, const struct pool_need *need, boo
 		return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
 			"%s pages on node %u: need %" PRIu64 ", have %" PRIu64
 			" free of %" PRIu64 ", and memory for %" PRIu64
-			" more (%s to spare; cgroup limit: %s): "
+			" more (%s to spare; cgroup limit: %s)%s: "
 			"ask for less with --mem, or free memory",
 			need->name, need->node, need->pages, need->pool->free,
 			need->pool->total,
 			node_spare(&host->node[need->node]) / 1024 / need->page_kib, spare,
-			limit_text(need->limit, limit));
+			limit, elsewhere);
 	return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
 		"%s pages on node %u: need %" PRIu64 ", have %" PRIu64 " free of %" PRIu64
-		" (cgroup limit: %s): as root: echo %" PRIu64
+		" (cgroup limit: %s)%s: as root: echo %" PRIu64
 		" > /sys/devices/system/node/node%u/hugepages/hugepages-%ukB/nr_hugepages",
-		need->name, need->node, need->pages, need->pool->free, need->pool->total,
-		limit_text(need->limit, limit), need->pool->total + need->missing, need->node,
-		need->page_kib);
+		need->name, need->node, need->pages, need->pool->free, need->pool->total, limit,
+		elsewhere, need->pool->total + need->missing, need->node, need->page_kib);
 }
 
 /* Free pages go to the extents in their order: those that find none left need new ones. */
 static void grow_distribute(
-	struct plan *plan, unsigned guest_node, uint64_t page_size, uint64_t free_pages)
+	struct plan *plan, unsigned node, uint64_t page_size, uint64_t free_pages)
 {
 	for (unsigned i = 0; i < plan->nextents; i++) {
 		struct plan_extent *e = &plan->extent[i];
 		uint64_t pages = e->size / page_size;
 
-		if (e->guest_node != guest_node || e->page_size != page_size)
+		if (e->host_node != node || e->page_size != page_size)
 			continue;
 		e->pool_grow = pages > free_pages ? pages - free_pages : 0;
 		free_pages -= pages - e->pool_grow;
@@ -99,10 +167,9 @@ static void grow_distribute(
 
 /* Checks one node's need of one huge page size. *spare: bytes that pools may still grow into.
  */
-static int pool_check(const struct host *host, struct plan *plan, unsigned guest_node,
+static int pool_check(const struct host *host, struct plan *plan, unsigned node,
 	uint64_t page_size, bool may_grow, uint64_t *spare, struct problem *problem)
 {
-	unsigned node = plan->node[guest_node].host_node;
 	const struct host_node *n = &host->node[node];
 	bool big = page_size == GIB(1);
 	struct pool_need need = {
@@ -111,7 +178,7 @@ static int pool_check(const struct host *host, struct plan *plan, unsigned guest
 		.name = big ? "1 GiB" : "2 MiB",
 		.pool = big ? &n->pool_1g : &n->pool_2m,
 		.have = big ? n->have_1g : n->have_2m,
-		.pages = need_on_node(plan, guest_node, page_size, false) / page_size,
+		.pages = need_on_node(plan, node, page_size) / page_size,
 		.limit = big ? host->cgroup_hugetlb_1g : host->cgroup_hugetlb_2m,
 	};
 
@@ -120,29 +187,30 @@ static int pool_check(const struct host *host, struct plan *plan, unsigned guest
 	if (need.pages > need.pool->free)
 		need.missing = need.pages - need.pool->free;
 	if (!need.have || (need.missing && !may_grow) || need.missing > *spare / page_size)
-		return pool_short(host, &need, may_grow, problem);
+		return pool_short(host, plan, &need, may_grow, problem);
 	*spare -= need.missing * page_size;
-	grow_distribute(plan, guest_node, page_size, need.pool->free);
+	grow_distribute(plan, node, page_size, need.pool->free);
 	return 0;
 }
 
-static int ordinary_check(const struct host *host, const struct plan *plan, unsigned guest_node,
+static int ordinary_check(const struct host *host, const struct plan *plan, unsigned node,
 	uint64_t spare, struct problem *problem)
 {
-	unsigned node = plan->node[guest_node].host_node;
 	const struct host_node *n = &host->node[node];
-	uint64_t bytes = need_on_node(plan, guest_node, KIB(4), false);
+	uint64_t bytes = need_on_node(plan, node, KIB(4));
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], limit[SIZE_TEXT_MAX];
+	char elsewhere[ELSEWHERE_MAX];
 
 	if (bytes <= spare)
 		return 0;
 	return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
 		"memory on node %u: need %s, have %s to spare (free huge pages there: %" PRIu64
 		" of 2 MiB, %" PRIu64
-		" of 1 GiB; cgroup limit: %s): ask for less with --mem, or "
+		" of 1 GiB; cgroup limit: %s)%s: ask for less with --mem, or "
 		"free memory",
 		node, size_format(bytes, need), size_format(spare, have), n->pool_2m.free,
-		n->pool_1g.free, limit_text(host->cgroup_memory_left, limit));
+		n->pool_1g.free, limit_text(host->cgroup_memory_left, limit),
+		elsewhere_text(host, plan, KIB(4), elsewhere));
 }
 
 /* Limits of control groups hold for all nodes together. */
@@ -159,7 +227,7 @@ static int limits_check(
 	};
 
 	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		uint64_t bytes = need_on_node(plan, 0, limits[i].page_size, true);
+		uint64_t bytes = need_on_node(plan, ANY_NODE, limits[i].page_size);
 
 		if (bytes > limits[i].left) {
 			char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
@@ -181,8 +249,8 @@ int plan_backing_check(const struct host *host, const struct plan_way *way, stru
 	bool grow_2m = way->grow_2m && host->may_grow_pools;
 	bool grow_1g = way->grow_1g && host->may_grow_pools;
 
-	for (unsigned i = 0; i < plan->nnodes; i++) {
-		uint64_t spare = node_spare(&host->node[plan->node[i].host_node]);
+	for (unsigned i = 0; i < host->nnodes; i++) {
+		uint64_t spare = node_spare(&host->node[i]);
 		int err = pool_check(host, plan, i, GIB(1), grow_1g, &spare, problem);
 
 		if (!err)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who runs where: vCPUs on cores, guest nodes, and host cores for helper threads and proxies.
- */
+/* Who runs where: vCPUs on cores, and host cores for helper threads and proxies. */
 #include <errno.h>
 #include <string.h>
 
@@ -29,25 +28,82 @@ static void list_present(const struct host *host, bool usable, char text[LIST_TE
 	cpulist_format(list.core, list.n, text, LIST_TEXT);
 }
 
+static bool same_core(const struct host *host, unsigned a, unsigned b)
+{
+	return host->cpu[a].first_sibling == host->cpu[b].first_sibling;
+}
+
+/* Is there memory for the guest on the core's own node? */
+static bool core_near_memory(const struct options *opt, const struct host *host, unsigned core)
+{
+	unsigned node = host->cpu[core].node;
+
+	for (unsigned i = 0; i < opt->nmem_parts; i++) {
+		if (opt->mem_part[i].node == node)
+			return true;
+	}
+	return !opt->nmem_parts && plan_node_usable(host, node);
+}
+
+static void cores_collect(const struct options *opt, const struct host *host, bool isolated,
+	bool near, struct core_list *list)
+{
+	list->n = 0;
+	for (unsigned i = 0; i < host->ncpus; i++) {
+		if (core_usable(host, i) && (!isolated || host->cpu[i].isolated) &&
+			(!near || core_near_memory(opt, host, i)))
+			list->core[list->n++] = (uint16_t)i;
+	}
+}
+
+/* Leaves the first core, and with --no-smt its siblings too, out of the list. */
+static void first_drop(const struct host *host, bool no_smt, struct core_list *list)
+{
+	uint16_t first = list->core[0];
+	unsigned n = 0;
+
+	for (unsigned i = 1; i < list->n; i++) {
+		if (!no_smt || !same_core(host, list->core[i], first))
+			list->core[n++] = list->core[i];
+	}
+	list->n = n ? n : 1; /* the first stays when it is all there is */
+}
+
 /*
  * Without --cores: the isolated cores, where the administrator has set some apart; else all we
  * may use but the first, which is left to helper threads (and is where most interrupts go).
+ * Those on nodes without memory for the guest only where there are no others.
  */
-static void cores_default(const struct host *host, struct core_list *list)
+static void cores_default(
+	const struct options *opt, const struct host *host, struct core_list *list)
 {
 	bool isolated = false;
 
 	for (unsigned i = 0; i < host->ncpus; i++)
 		isolated |= core_usable(host, i) && host->cpu[i].isolated;
-	list->n = 0;
-	for (unsigned i = 0; i < host->ncpus; i++) {
-		if (core_usable(host, i) && (!isolated || host->cpu[i].isolated))
-			list->core[list->n++] = (uint16_t)i;
+	cores_collect(opt, host, isolated, true, list);
+	if (!list->n)
+		cores_collect(opt, host, isolated, false, list);
+	if (!isolated && list->n)
+		first_drop(host, opt->no_smt, list);
+}
+
+/* --no-smt: keeps the first named of each physical core. */
+static void siblings_drop(const struct host *host, struct core_list *list, struct plan *plan)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		bool seen = false;
+
+		for (unsigned k = 0; k < n && !seen; k++)
+			seen = same_core(host, list->core[k], list->core[i]);
+		if (seen)
+			plan->left[plan->nleft++] = list->core[i];
+		else
+			list->core[n++] = list->core[i];
 	}
-	if (!isolated && list->n > 1)
-		memmove(list->core, list->core + 1, --list->n * sizeof(list->core[0]));
-	if (list->n > PLAN_MAX_VCPUS)
-		list->n = PLAN_MAX_VCPUS;
+	list->n = n;
 }
 
 static int core_check(const struct host *host, unsigned core, struct problem *problem)
@@ -74,16 +130,9 @@ static int core_check(const struct host *host, unsigned core, struct problem *pr
 	return 0;
 }
 
-static int cores_select(const struct options *opt, const struct host *host,
+static int cores_named(const struct options *opt, const struct host *host,
 	struct core_list *list, struct problem *problem)
 {
-	if (!opt->have_cores) {
-		cores_default(host, list);
-		if (list->n)
-			return 0;
-		return problem_set(problem, -ENODEV, EXIT_LWVMM_FAILED,
-			"cores: none that is online may be used: see lwvmm check");
-	}
 	list->n = opt->ncores;
 	memcpy(list->core, opt->core, opt->ncores * sizeof(opt->core[0]));
 	for (unsigned i = 0; i < list->n; i++) {
@@ -98,90 +147,53 @@ static int cores_select(const struct options *opt, const struct host *host,
 					list->core[i]);
 		}
 	}
-	if (list->n == 0 || list->n > PLAN_MAX_VCPUS)
-		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-			"--cores: %u cores: a guest has 1 to %d", list->n, PLAN_MAX_VCPUS);
 	return 0;
 }
 
-static unsigned distance(const struct host *host, unsigned from, unsigned to)
+static int cores_select(const struct options *opt, const struct host *host,
+	struct core_list *list, struct plan *plan, struct problem *problem)
 {
-	unsigned known = host->node[from].distance[to];
+	int err = 0;
 
-	return known ? known : from == to ? 10 : 20;
-}
-
-static bool node_usable(const struct host *host, unsigned node)
-{
-	return host->node[node].present && host->node[node].allowed &&
-	       host->node[node].mem_total;
-}
-
-/* The core's own node, or the nearest when that has no memory or none for us. -1: there is
- * none. */
-static int memory_node(const struct host *host, unsigned core)
-{
-	unsigned home = host->cpu[core].node;
-	int best = -1;
-
-	for (unsigned i = 0; i < host->nnodes; i++) {
-		if (!node_usable(host, i))
-			continue;
-		if (best < 0 ||
-			distance(host, home, i) < distance(host, home, (unsigned)best) ||
-			i == home)
-			best = (int)i;
-		if (i == home)
-			break;
-	}
-	return best;
-}
-
-/* Guest nodes are numbered as the vCPUs first name them: vCPU 0 is on node 0, where the kernel
- * is. */
-static int guest_node_of(
-	const struct host *host, unsigned core, struct plan *plan, struct problem *problem)
-{
-	int node = memory_node(host, core);
-
-	if (node < 0)
+	if (opt->have_cores)
+		err = cores_named(opt, host, list, problem);
+	else
+		cores_default(opt, host, list);
+	if (err)
+		return err;
+	if (!opt->have_cores && !list->n)
 		return problem_set(problem, -ENODEV, EXIT_LWVMM_FAILED,
-			"core %u: no node has memory that we may use: widen cpuset.mems", core);
-	for (unsigned i = 0; i < plan->nnodes; i++) {
-		if (plan->node[i].host_node == node)
-			return (int)i;
-	}
-	if (plan->nnodes == PLAN_MAX_NODES)
+			"cores: none that is online may be used: see lwvmm check");
+	if (opt->no_smt)
+		siblings_drop(host, list, plan);
+	if (!opt->have_cores && list->n > PLAN_MAX_VCPUS)
+		list->n = PLAN_MAX_VCPUS;
+	if (list->n == 0 || list->n > PLAN_MAX_VCPUS)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-			"--cores: cores on more than %d nodes: name fewer", PLAN_MAX_NODES);
-	plan->node[plan->nnodes].host_node = (uint8_t)node;
-	return (int)plan->nnodes++;
+			"--cores: %u cores: a guest has 1 to %d: name fewer, or take --no-smt",
+			list->n, PLAN_MAX_VCPUS);
+	return 0;
 }
 
-static int vcpus_make(const struct core_list *list, const struct host *host, struct plan *plan,
-	struct problem *problem)
+static void vcpus_make(const struct core_list *list, const struct host *host, struct plan *plan)
 {
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct host_cpu *cpu = &host->cpu[list->core[i]];
 		struct plan_vcpu *vcpu = &plan->vcpu[i];
-		int node = guest_node_of(host, list->core[i], plan, problem);
 
-		if (node < 0)
-			return node;
 		vcpu->core = list->core[i];
-		vcpu->guest_node = (uint8_t)node;
+		vcpu->host_node = (uint8_t)cpu->node;
 		vcpu->package = cpu->package;
 		vcpu->core_id = cpu->core_id;
 		vcpu->sibling_of = (uint16_t)i;
 		for (unsigned k = 0; k < i; k++) {
-			if (host->cpu[list->core[k]].first_sibling == cpu->first_sibling) {
+			if (same_core(host, list->core[k], list->core[i])) {
 				vcpu->sibling_of = (uint16_t)k;
 				break;
 			}
 		}
 	}
 	plan->nvcpus = list->n;
-	return 0;
 }
 
 /*
@@ -233,17 +245,11 @@ int plan_cores(const struct options *opt, const struct host *host, struct plan *
 	struct problem *problem)
 {
 	struct core_list list;
-	int err = cores_select(opt, host, &list, problem);
+	int err = cores_select(opt, host, &list, plan, problem);
 
-	if (!err)
-		err = vcpus_make(&list, host, plan, problem);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < plan->nnodes; i++) {
-		for (unsigned k = 0; k < plan->nnodes; k++)
-			plan->node[i].distance[k] = (uint8_t)distance(
-				host, plan->node[i].host_node, plan->node[k].host_node);
-	}
+	vcpus_make(&list, host, plan);
 	helpers_make(host, plan);
 	return 0;
 }

@@ -1,44 +1,94 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest memory as extents: dealt out to the nodes in proportion to their vCPUs, then laid into
- * guest-physical space around the device hole.
+ * Guest memory as extents: dealt out to the banks as --mem says or in proportion to their
+ * vCPUs, then laid into guest-physical space around the device hole.
  *
  * Without 1 GiB pages RAM begins at 0 and has no other gap than the hole. With them the 2 MiB
  * part lies at 0, and each 1 GiB page at a multiple of 1 GiB from 1 GiB on: the rest of the
- * first GiB is no RAM.
+ * first GiB is no RAM. The 2 MiB part belongs to the first bank: to the first guest node that
+ * has memory.
  */
 #include <errno.h>
 
 #include "numa/plan_parts.h"
 
-static unsigned node_vcpus(const struct plan *plan, unsigned node)
+static uint64_t round_up(uint64_t value, uint64_t to)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < plan->nvcpus; i++)
-		n += plan->vcpu[i].guest_node == node;
-	return n;
+	return (value + to - 1) / to * to;
 }
 
-/* Deals out `units`; every node gets one at least. False: there are not enough for that. */
-static bool units_split(const struct plan *plan, uint64_t units, uint64_t share[PLAN_MAX_NODES])
+/* The bank whose share is the furthest below its part, or with `largest` the largest one. */
+static unsigned bank_pick(const struct plan *plan, uint64_t units, uint64_t total,
+	const uint64_t share[PLAN_MAX_BANKS], bool largest)
 {
-	uint64_t left = units - plan->nnodes;
+	__int128 most = 0;
+	unsigned best = 0;
 
-	if (units < plan->nnodes)
-		return false;
-	for (unsigned i = 0; i < plan->nnodes; i++) {
-		share[i] = 1 + (units - plan->nnodes) * node_vcpus(plan, i) / plan->nvcpus;
-		left -= share[i] - 1;
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		__int128 value =
+			(__int128)units * plan->bank[i].weight - (__int128)share[i] * total;
+
+		if (largest)
+			value = share[i];
+		if (i == 0 || value > most) {
+			most = value;
+			best = i;
+		}
 	}
-	/* What rounding down has left is less than one for each node. */
-	for (unsigned i = 0; i < left; i++)
-		share[i]++;
-	return true;
+	return best;
 }
 
-static void extent_add(struct plan *plan, uint64_t gpa, uint64_t size, unsigned node,
-	enum plan_backing backing)
+/* Deals out `units` by weight; every bank gets one at least. -ENOMEM: not enough for that. */
+static int shares_by_weight(
+	const struct plan *plan, uint64_t units, uint64_t share[PLAN_MAX_BANKS])
+{
+	uint64_t total = 0, left = units;
+
+	if (units < plan->nbanks)
+		return -ENOMEM;
+	for (unsigned i = 0; i < plan->nbanks; i++)
+		total += plan->bank[i].weight;
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		share[i] = (uint64_t)((__uint128_t)units * plan->bank[i].weight / total);
+		left -= share[i];
+	}
+	/* What rounding down has left is less than one for each bank. */
+	while (left--)
+		share[bank_pick(plan, units, total, share, false)]++;
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		if (!share[i]) {
+			share[bank_pick(plan, units, total, share, true)]--;
+			share[i] = 1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * --mem has said it all. With 1 GiB pages what is no whole GiB of the first bank goes into the
+ * 2 MiB part; no other bank has one.
+ */
+static int shares_by_parts(const struct plan *plan, uint64_t unit,
+	uint64_t share[PLAN_MAX_BANKS], struct problem *problem)
+{
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		uint64_t bytes = round_up(plan->bank[i].asked, PLAN_GRANULE);
+		char size[SIZE_TEXT_MAX];
+
+		share[i] = bytes / unit;
+		if (i && bytes % unit)
+			return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+				"--mem: %s on node %u are no whole GiB: with 1 GiB pages only "
+				"the first node with memory (%u) has smaller ones beside "
+				"them: ask for whole GiB, or for --page 2M",
+				size_format(bytes, size), plan->bank[i].host_node,
+				plan->bank[0].host_node);
+	}
+	return 0;
+}
+
+static void extent_add(struct plan *plan, uint64_t gpa, uint64_t size,
+	const struct plan_bank *bank, enum plan_backing backing)
 {
 	static const uint64_t page_size[] = {[BACKING_4K] = KIB(4),
 		[BACKING_THP] = KIB(4),
@@ -50,24 +100,24 @@ static void extent_add(struct plan *plan, uint64_t gpa, uint64_t size, unsigned 
 		.size = size,
 		.page_size = page_size[backing],
 		.thp = backing == BACKING_THP,
-		.host_node = plan->node[node].host_node,
-		.guest_node = (uint8_t)node,
+		.host_node = bank->host_node,
+		.guest_node = bank->guest_node,
 	};
-	plan->node[node].size += size;
+	plan->node[bank->guest_node].size += size;
 	plan->mem += size;
 }
 
-/* Lays `size` bytes of a node from `gpa` on, on both sides of the hole; where the next may
+/* Lays `size` bytes of a bank from `gpa` on, on both sides of the hole; where the next may
  * begin. */
-static uint64_t node_lay(struct plan *plan, uint64_t gpa, uint64_t size, unsigned node,
-	enum plan_backing backing)
+static uint64_t bank_lay(struct plan *plan, uint64_t gpa, uint64_t size,
+	const struct plan_bank *bank, enum plan_backing backing)
 {
 	if (gpa < PLAN_HOLE_START && size > PLAN_HOLE_START - gpa) {
-		extent_add(plan, gpa, PLAN_HOLE_START - gpa, node, backing);
+		extent_add(plan, gpa, PLAN_HOLE_START - gpa, bank, backing);
 		size -= PLAN_HOLE_START - gpa;
 		gpa = PLAN_HOLE_END;
 	}
-	extent_add(plan, gpa, size, node, backing);
+	extent_add(plan, gpa, size, bank, backing);
 	gpa += size;
 	return gpa == PLAN_HOLE_START ? PLAN_HOLE_END : gpa;
 }
@@ -78,7 +128,7 @@ static uint64_t node_lay(struct plan *plan, uint64_t gpa, uint64_t size, unsigne
  */
 static uint64_t small_size(const struct plan *plan, uint64_t mem)
 {
-	uint64_t low = (plan->program_low + PLAN_GRANULE - 1) / PLAN_GRANULE * PLAN_GRANULE;
+	uint64_t low = round_up(plan->program_low, PLAN_GRANULE);
 	uint64_t least = PLAN_SMALL_MIN(plan->nvcpus) + low;
 	uint64_t rest = mem % GIB(1);
 
@@ -87,32 +137,56 @@ static uint64_t small_size(const struct plan *plan, uint64_t mem)
 	return rest < least ? least : rest;
 }
 
+static int shares_make(const struct plan *plan, uint64_t mem, uint64_t unit,
+	uint64_t share[PLAN_MAX_BANKS], struct problem *problem)
+{
+	bool big = unit == GIB(1);
+	char text[SIZE_TEXT_MAX];
+	int err;
+
+	if (plan->mem_parts)
+		err = shares_by_parts(plan, unit, share, problem);
+	else
+		err = shares_by_weight(plan, mem / unit, share);
+	if (err == -ENOMEM)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--mem %s: less than one %s page for each of %u node%s: ask for more, "
+			"or for smaller pages with --page",
+			size_format(mem, text), big ? "1 GiB" : "2 MiB", plan->nbanks,
+			plan->nbanks == 1 ? "" : "s");
+	if (!err && !big && share[0] < PLAN_FIRST_MIN / PLAN_GRANULE)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--mem: %s on node %u, where the guest's kernel is, are too little: "
+			"it needs %llu MiB: ask for more, or for fewer nodes",
+			size_format(share[0] * PLAN_GRANULE, text), plan->bank[0].host_node,
+			(unsigned long long)(PLAN_FIRST_MIN >> 20));
+	return err;
+}
+
 int plan_layout(
 	uint64_t mem, const struct plan_way *way, struct plan *plan, struct problem *problem)
 {
 	bool big = way->main == BACKING_1G;
 	uint64_t unit = big ? GIB(1) : PLAN_GRANULE;
-	uint64_t share[PLAN_MAX_NODES] = {0}, gpa = 0;
+	uint64_t share[PLAN_MAX_BANKS] = {0}, gpa = 0;
+	int err = shares_make(plan, mem, unit, share, problem);
 
+	if (err)
+		return err;
 	plan->mem = 0;
 	plan->nextents = 0;
 	for (unsigned i = 0; i < plan->nnodes; i++)
 		plan->node[i].size = 0;
-	if (!units_split(plan, mem / unit, share)) {
-		char text[SIZE_TEXT_MAX];
-
-		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-			"--mem %s: less than one %s page for each of %u node%s: ask for more, "
-			"or for "
-			"smaller pages with --page",
-			size_format(mem, text), big ? "1 GiB" : "2 MiB", plan->nnodes,
-			plan->nnodes == 1 ? "" : "s");
-	}
 	if (big) {
-		extent_add(plan, 0, small_size(plan, mem), 0, way->small);
+		uint64_t rest =
+			plan->mem_parts ? round_up(plan->bank[0].asked, PLAN_GRANULE) : mem;
+
+		extent_add(plan, 0, small_size(plan, rest), &plan->bank[0], way->small);
 		gpa = GIB(1);
 	}
-	for (unsigned i = 0; i < plan->nnodes; i++)
-		gpa = node_lay(plan, gpa, share[i] * unit, i, way->main);
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		if (share[i])
+			gpa = bank_lay(plan, gpa, share[i] * unit, &plan->bank[i], way->main);
+	}
 	return 0;
 }

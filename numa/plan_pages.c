@@ -52,21 +52,25 @@ static int mem_check(
 	const struct host *host, const struct plan *plan, uint64_t mem, struct problem *problem)
 {
 	char asked[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
+	bool seen[HOST_MAX_NODES] = {false};
 	uint64_t total = 0;
 
 	if (mem < PLAN_MIN_MEM)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"--mem %s: too small: a guest has at least %s", size_format(mem, asked),
 			size_format(PLAN_MIN_MEM, have));
-	for (unsigned i = 0; i < plan->nnodes; i++)
-		total += host->node[plan->node[i].host_node].mem_total;
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		unsigned node = plan->bank[i].host_node;
+
+		total += seen[node] ? 0 : host->node[node].mem_total;
+		seen[node] = true;
+	}
 	if (mem > total)
 		return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
 			"--mem %s: more than this machine has: need %s, have %s on the node%s "
-			"of the "
-			"guest's cores: ask for less",
+			"of the guest's %s: ask for less",
 			size_format(mem, asked), asked, size_format(total, have),
-			plan->nnodes == 1 ? "" : "s");
+			plan->nbanks == 1 ? "" : "s", plan->mem_parts ? "memory" : "cores");
 	return 0;
 }
 
@@ -94,6 +98,7 @@ static int ways_try(
 		if (way_try(mem, host, &ways_auto[i], plan, &ignored) == 0)
 			return 0;
 	}
+	plan_pools_elsewhere(host, plan); /* of the layout of 2 MiB pages, which did not do */
 	return way_try(mem, host, &ways_auto[n - 1], plan, problem);
 }
 

@@ -23,15 +23,28 @@ struct plan_way {
 	const char *why;
 };
 
-/* vCPUs, guest nodes (without their sizes) and helpers. */
+/*
+ * The least memory of the first bank without 1 GiB pages: the kernel's image, page tables and
+ * boot data are there.
+ */
+#define PLAN_FIRST_MIN MIB(16)
+
+/* vCPUs (without their guest nodes) and helpers. */
 int plan_cores(const struct options *opt, const struct host *host, struct plan *plan,
 	struct problem *problem);
+
+/* Guest nodes (without their sizes), which of them each vCPU is on, and banks. */
+int plan_nodes(const struct options *opt, const struct host *host, struct plan *plan,
+	struct problem *problem);
+
+/* May we take memory from the node, and has it any? */
+bool plan_node_usable(const struct host *host, unsigned node);
 
 /* Sizes, page sizes and extents: fills plan->mem, node sizes, extents and why_pages. */
 int plan_pages(const struct options *opt, const struct host *host, struct plan *plan,
 	struct problem *problem);
 
-/* Deals `mem` bytes out to the guest's nodes and lays them into guest-physical space. */
+/* Deals `mem` bytes out to the banks and lays them into guest-physical space. */
 int plan_layout(
 	uint64_t mem, const struct plan_way *way, struct plan *plan, struct problem *problem);
 
@@ -39,7 +52,19 @@ int plan_layout(
 int plan_backing_check(const struct host *host, const struct plan_way *way, struct plan *plan,
 	struct problem *problem);
 
-/* "2 MiB pages" and the like. */
+/* After a fallback: fills pools_elsewhere, when that was the reason. */
+void plan_pools_elsewhere(const struct host *host, struct plan *plan);
+
+/* Words of both ways to print: "2 MiB", "auto" and the like, "mirror" and the like. */
 const char *plan_extent_pages(const struct plan_extent *extent);
+const char *plan_page_word(enum page_choice page);
+const char *plan_numa_word(const struct plan *plan, char text[16]);
+const char *plan_kvm_word(enum kvm_kind kvm);
+
+/* The vCPUs of a guest node (their numbers or, with `cores`, their host cores); the host nodes
+ * of its vCPUs and its memory. They return how many. */
+unsigned plan_node_vcpus(
+	const struct plan *plan, unsigned node, bool cores, uint16_t list[PLAN_MAX_VCPUS]);
+unsigned plan_node_hosts(const struct plan *plan, unsigned node, uint16_t list[HOST_MAX_NODES]);
 
 #endif

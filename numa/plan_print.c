@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The plan as text for people and as JSON for programs. */
+/* The plan as text for people, and the words that its JSON uses too. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "numa/plan_parts.h"
-
-static const char *const kvm_word[] = {[KVM_KIND_NONE] = "none",
-	[KVM_KIND_HARDWARE] = "hardware",
-	[KVM_KIND_SOFTWARE] = "software"};
 
 const char *plan_extent_pages(const struct plan_extent *extent)
 {
@@ -18,7 +14,74 @@ const char *plan_extent_pages(const struct plan_extent *extent)
 	return extent->page_size == MIB(2) ? "2 MiB" : "4 KiB";
 }
 
-static const char *asked_word(enum page_choice page)
+const char *plan_kvm_word(enum kvm_kind kvm)
+{
+	static const char *const word[] = {[KVM_KIND_NONE] = "none",
+		[KVM_KIND_HARDWARE] = "hardware",
+		[KVM_KIND_SOFTWARE] = "software"};
+
+	return word[kvm];
+}
+
+const char *plan_numa_word(const struct plan *plan, char text[16])
+{
+	if (plan->numa == NUMA_SPLIT)
+		snprintf(text, 16, "%u", plan->nnodes);
+	else
+		snprintf(text, 16, "%s", plan->numa == NUMA_NONE ? "none" : "mirror");
+	return text;
+}
+
+unsigned plan_node_vcpus(
+	const struct plan *plan, unsigned node, bool cores, uint16_t list[PLAN_MAX_VCPUS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < plan->nvcpus; i++) {
+		if (plan->vcpu[i].guest_node == node)
+			list[n++] = cores ? plan->vcpu[i].core : (uint16_t)i;
+	}
+	return n;
+}
+
+unsigned plan_node_hosts(const struct plan *plan, unsigned node, uint16_t list[HOST_MAX_NODES])
+{
+	bool is[HOST_MAX_NODES] = {false};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < plan->nvcpus; i++)
+		is[plan->vcpu[i].host_node] |= plan->vcpu[i].guest_node == node;
+	for (unsigned i = 0; i < plan->nbanks; i++)
+		is[plan->bank[i].host_node] |= plan->bank[i].guest_node == node;
+	for (unsigned i = 0; i < HOST_MAX_NODES; i++) {
+		if (is[i])
+			list[n++] = (uint16_t)i;
+	}
+	return n;
+}
+
+void plan_node_why(const struct plan *plan, unsigned node, char text[PLAN_WHY_MAX])
+{
+	uint16_t vcpu[PLAN_MAX_VCPUS];
+	unsigned n = plan_node_vcpus(plan, node, false, vcpu);
+
+	if (plan->numa == NUMA_SPLIT)
+		snprintf(text, PLAN_WHY_MAX, "%u of %u vCPUs, 1/%u of the memory", n,
+			plan->nvcpus, plan->nnodes);
+	else if (!plan->node[node].size)
+		snprintf(text, PLAN_WHY_MAX, "%u of %u cores; --mem names other nodes", n,
+			plan->nvcpus);
+	else if (!n)
+		snprintf(text, PLAN_WHY_MAX, "no core; --mem names it");
+	else if (plan->mem_parts)
+		snprintf(text, PLAN_WHY_MAX, "%u of %u cores; --mem names %s", n, plan->nvcpus,
+			plan->numa == NUMA_NONE ? "the host's nodes" : "it");
+	else
+		snprintf(text, PLAN_WHY_MAX, "%u of %u cores, memory in proportion", n,
+			plan->nvcpus);
+}
+
+const char *plan_page_word(enum page_choice page)
 {
 	static const char *const word[] = {
 		[PAGE_AUTO] = "auto", [PAGE_4K] = "4K", [PAGE_2M] = "2M", [PAGE_1G] = "1G"};
@@ -28,13 +91,13 @@ static const char *asked_word(enum page_choice page)
 
 static void vcpus_print(const struct plan *plan, const struct host *host, FILE *out)
 {
-	fprintf(out, "\nvCPU  on core  guest node  package  core id  notes\n");
+	fprintf(out, "\nvCPU  on core  host node  guest node  package  core id  notes\n");
 	for (unsigned i = 0; i < plan->nvcpus; i++) {
 		const struct plan_vcpu *v = &plan->vcpu[i];
 		const struct host_cpu *cpu = &host->cpu[v->core];
 
-		fprintf(out, "%4u  %7u  %10u  %7u  %7u ", i, v->core, v->guest_node, v->package,
-			v->core_id);
+		fprintf(out, "%4u  %7u  %9u  %10u  %7u  %7u ", i, v->core, v->host_node,
+			v->guest_node, v->package, v->core_id);
 		if (v->sibling_of != i)
 			fprintf(out, " shares a physical core with vCPU %u;", v->sibling_of);
 		fprintf(out, " %s%s\n", cpu->isolated ? "isolated" : "not isolated",
@@ -42,18 +105,31 @@ static void vcpus_print(const struct plan *plan, const struct host *host, FILE *
 	}
 }
 
+static void node_print(const struct plan *plan, unsigned node, unsigned wide, FILE *out)
+{
+	char hosts[64], vcpus[64], cores[64], size[SIZE_TEXT_MAX] = "none", why[PLAN_WHY_MAX];
+	uint16_t list[PLAN_MAX_VCPUS + HOST_MAX_NODES];
+
+	cpulist_format(list, plan_node_hosts(plan, node, list), hosts, sizeof(hosts));
+	cpulist_format(list, plan_node_vcpus(plan, node, false, list), vcpus, sizeof(vcpus));
+	cpulist_format(list, plan_node_vcpus(plan, node, true, list), cores, sizeof(cores));
+	if (plan->node[node].size)
+		size_format(plan->node[node].size, size);
+	plan_node_why(plan, node, why);
+	fprintf(out, "%10u  %9s  %-8s  %-8s  %-10s ", node, hosts, vcpus, cores, size);
+	for (unsigned k = 0; k < plan->nnodes; k++)
+		fprintf(out, " %3u", plan->node[node].distance[k]);
+	fprintf(out, "%*s  %s\n", (int)(wide - 4 * plan->nnodes), "", why);
+}
+
 static void nodes_print(const struct plan *plan, FILE *out)
 {
-	char size[SIZE_TEXT_MAX];
+	unsigned wide = plan->nnodes > 2 ? 4 * plan->nnodes : 10;
 
-	fprintf(out, "\nguest node  host node  memory      distances\n");
-	for (unsigned i = 0; i < plan->nnodes; i++) {
-		fprintf(out, "%10u  %9u  %-10s ", i, plan->node[i].host_node,
-			size_format(plan->node[i].size, size));
-		for (unsigned k = 0; k < plan->nnodes; k++)
-			fprintf(out, " %u", plan->node[i].distance[k]);
-		fprintf(out, "\n");
-	}
+	fprintf(out, "\nguest node  host node  vCPUs     cores     memory       %-*s  why\n",
+		(int)wide - 1, "distances");
+	for (unsigned i = 0; i < plan->nnodes; i++)
+		node_print(plan, i, wide, out);
 }
 
 static void extents_print(const struct plan *plan, FILE *out)
@@ -76,89 +152,20 @@ static void extents_print(const struct plan *plan, FILE *out)
 
 void plan_print(const struct plan *plan, const struct host *host, FILE *out)
 {
-	char text[512], size[SIZE_TEXT_MAX], note[PLAN_NOTE_MAX];
+	char text[512], size[SIZE_TEXT_MAX], note[PLAN_NOTE_MAX], word[16];
 
 	fprintf(out, "guest    %s: %u vCPU%s, %s on %u node%s, %s KVM\n", plan->name,
 		plan->nvcpus, plan->nvcpus == 1 ? "" : "s", size_format(plan->mem, size),
-		plan->nnodes, plan->nnodes == 1 ? "" : "s", kvm_word[plan->kvm]);
+		plan->nnodes, plan->nnodes == 1 ? "" : "s", plan_kvm_word(plan->kvm));
 	cpulist_format(plan->helper, plan->nhelpers, text, sizeof(text));
 	fprintf(out, "helpers  on core%s %s\n", plan->nhelpers == 1 ? "" : "s", text);
-	fprintf(out, "pages    --page %s: %s\n", asked_word(plan->page_asked), plan->why_pages);
+	fprintf(out, "nodes    --numa %s: %s\n", plan_numa_word(plan, word), plan->why_nodes);
+	fprintf(out, "pages    --page %s: %s\n", plan_page_word(plan->page_asked),
+		plan->why_pages);
 	fprintf(out, "commit   %s\n", plan->first_touch ? "at the first touch" : "on request");
 	for (unsigned i = 0; plan_note(plan, i, note); i++)
 		fprintf(out, "note     %s\n", note);
 	vcpus_print(plan, host, out);
 	nodes_print(plan, out);
 	extents_print(plan, out);
-}
-
-static void vcpus_json(const struct plan *plan, FILE *out)
-{
-	fprintf(out, "  \"vcpus\": [");
-	for (unsigned i = 0; i < plan->nvcpus; i++) {
-		const struct plan_vcpu *v = &plan->vcpu[i];
-
-		fprintf(out,
-			"%s\n    {\"core\": %u, \"guest_node\": %u, \"package\": %u, "
-			"\"core_id\": %u, "
-			"\"sibling_of\": %u}",
-			i ? "," : "", v->core, v->guest_node, v->package, v->core_id,
-			v->sibling_of);
-	}
-	fprintf(out, "\n  ],\n");
-}
-
-static void nodes_json(const struct plan *plan, FILE *out)
-{
-	fprintf(out, "  \"nodes\": [");
-	for (unsigned i = 0; i < plan->nnodes; i++) {
-		fprintf(out,
-			"%s\n    {\"host_node\": %u, \"size\": %" PRIu64 ", \"distances\": [",
-			i ? "," : "", plan->node[i].host_node, plan->node[i].size);
-		for (unsigned k = 0; k < plan->nnodes; k++)
-			fprintf(out, "%s%u", k ? ", " : "", plan->node[i].distance[k]);
-		fprintf(out, "]}");
-	}
-	fprintf(out, "\n  ],\n");
-}
-
-static void extents_json(const struct plan *plan, FILE *out)
-{
-	fprintf(out, "  \"extents\": [");
-	for (unsigned i = 0; i < plan->nextents; i++) {
-		const struct plan_extent *e = &plan->extent[i];
-
-		fprintf(out,
-			"%s\n    {\"gpa\": %" PRIu64 ", \"size\": %" PRIu64
-			", \"page_size\": %" PRIu64 ", \"thp\": %s, \"guest_node\": %u, "
-			"\"host_node\": %u, \"pool_grow\": %" PRIu64 "}",
-			i ? "," : "", e->gpa, e->size, e->page_size, e->thp ? "true" : "false",
-			e->guest_node, e->host_node, e->pool_grow);
-	}
-	fprintf(out, "\n  ],\n");
-}
-
-/* Nothing needs quoting: names are checked when they are parsed, the other texts are our own.
- */
-void plan_print_json(const struct plan *plan, FILE *out)
-{
-	char note[PLAN_NOTE_MAX];
-
-	fprintf(out, "{\n  \"name\": \"%s\",\n  \"kvm\": \"%s\",\n", plan->name,
-		kvm_word[plan->kvm]);
-	fprintf(out, "  \"mem\": %" PRIu64 ",\n  \"page_asked\": \"%s\",\n", plan->mem,
-		asked_word(plan->page_asked));
-	fprintf(out, "  \"why_pages\": \"%s\",\n  \"commit\": \"%s\",\n", plan->why_pages,
-		plan->first_touch ? "touch" : "request");
-	vcpus_json(plan, out);
-	nodes_json(plan, out);
-	extents_json(plan, out);
-	fprintf(out, "  \"helpers\": [");
-	for (unsigned i = 0; i < plan->nhelpers; i++)
-		fprintf(out, "%s%u", i ? ", " : "", plan->helper[i]);
-	fprintf(out, "],\n  \"cores_shared\": %s,\n  \"notes\": [",
-		plan->cores_shared ? "true" : "false");
-	for (unsigned i = 0; plan_note(plan, i, note); i++)
-		fprintf(out, "%s\n    \"%s\"", i ? "," : "", note);
-	fprintf(out, "]\n}\n");
 }

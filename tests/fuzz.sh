@@ -32,8 +32,9 @@ seeds_elf() {
 }
 
 seeds_host() {
-	printf '\4\0\0030-7\1\0030-7' > "$1/cpus"
-	printf '\40\31\0351000000000000000000000000000000' > "$1/meminfo"
+	printf '\4\0\0\0030-7\1\0030-7' > "$1/cpus"
+	printf '\4\30\16\00510 0 ' > "$1/distance"
+	printf '\40\4\32\0351000000000000000000000000000000' > "$1/meminfo"
 }
 
 seeds_journal() {
@@ -48,6 +49,7 @@ seeds_options() {
 		-v -- program argument > "$1/all"
 	printf '%s\n' --commit touch --mem 1.5G --cores 0-14:2 program > "$1/some"
 	printf '%s\n' --help > "$1/help"
+	printf '%s\n' --mem 8G@0,512M@12 --numa mirror --no-smt --numa 4 program > "$1/numa"
 }
 
 seeds_sigreturn() {

@@ -18,6 +18,7 @@ host_state() {
 	grep . /sys/devices/system/node/node*/hugepages/hugepages-*/nr_hugepages 2> /dev/null
 	find /run/lwvmm -name 'pool-*' 2> /dev/null
 	find /dev/shm -path /dev/shm/lwvmm -prune -o -type f -print 2> /dev/null
+	find /dev/shm/lwvmm -maxdepth 1 -name 'view-*' 2> /dev/null
 	for pid in $(tagged_processes); do
 		echo "process $pid"
 	done

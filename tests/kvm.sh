@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
 # kvm.sh [PART[/PATTERN]...]: the kvm ring: guests on this machine's KVM. Parts: programs (native against
-# guest), command (what `lwvmm run` promises), bad (bad input), kill (signals at any moment), soak. Also runs
-# in the lab under busybox, with RING=lab and programs compiled before.
+# guest), dynamic (the same with libraries and scripts), command (what `lwvmm run` promises), views (what
+# programs see of the machine), bad (bad input), kill (signals at any moment), soak. Also runs in the lab
+# under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
+#   SOAK_RUNS  of hello in soak [200]
 cd "$(dirname "$0")/.." || exit 1
 export TESTS="$PWD/tests"
 OUT=${OUT:-out/kvm}
@@ -16,12 +18,15 @@ LWVMM=$(cd "$(dirname "$LWVMM")" && pwd)/$(basename "$LWVMM")
 CORES=${CORES:-0-1}
 CASE_SECONDS=${CASE_SECONDS:-60}
 RING=${RING:-kvm}
+SOAK_RUNS=${SOAK_RUNS:-200}
 
 . tests/ring.sh
 . tests/host_state.sh
 . tests/programs/build.sh
 . tests/programs/run.sh
+. tests/programs/dynamic.sh
 . tests/command.sh
+. tests/views.sh
 . tests/bad/input.sh
 . tests/bad/host.sh
 . tests/bad/kill.sh
@@ -39,7 +44,7 @@ run_soak() {
 	local i status good=0
 	wanted soak || return 0
 	program_build hello static || return 0
-	for i in $(seq 200); do
+	for i in $(seq "$SOAK_RUNS"); do
 		timeout -k 5 "$CASE_SECONDS" "$LWVMM" run --cores "$CORES" --mem 256M -- \
 			"$(program_path hello static)" one 'two words' '' \
 			> "$OUT/soak.out" 2> "$OUT/soak.err" < /dev/null
@@ -55,13 +60,15 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs command bad kill soak
+[ $# -gt 0 ] || set -- programs command views bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
 	case ${part%%/*} in
 	programs) run_programs ;;
+	dynamic) run_dynamic ;;
 	command) run_command ;;
+	views) run_views ;;
 	bad) run_bad_input && run_bad_host ;;
 	kill) run_kill ;;
 	soak) run_soak ;;

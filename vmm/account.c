@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "vmm/kvm.h"
 #include "vmm/vm.h"
 
 #define NAME_MAX_LEN 128
@@ -31,13 +32,17 @@ static const char *const stat_name[STAT_N] = {
 	[STAT_PREEMPTION] = "preemption_reported",
 };
 
+/* In the order of enum account_page. */
+static const char *const page_stat_name[ACCOUNT_PAGES] = {"pages_1g", "pages_2m", "pages_4k"};
+
 const char *account_stat_name(enum account_stat stat)
 {
 	return stat_name[stat];
 }
 
-/* Where KVM keeps each statistic we know, learnt from its own descriptors. */
-static void offsets_learn(struct account *account, int fd)
+/* Where KVM keeps each statistic of `name`, learnt from the descriptor's own description. */
+static bool layout_learn(
+	struct account_layout *layout, int fd, const char *const *name, unsigned n)
 {
 	struct {
 		struct kvm_stats_desc desc;
@@ -46,22 +51,22 @@ static void offsets_learn(struct account *account, int fd)
 	struct kvm_stats_header head;
 	size_t size;
 
-	for (unsigned i = 0; i < STAT_N; i++)
-		account->offset[i] = UINT32_MAX;
+	for (unsigned i = 0; i < n; i++)
+		layout->offset[i] = UINT32_MAX;
 	if (fd < 0 || pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
 		head.name_size >= NAME_MAX_LEN)
-		return;
-	account->have_kvm = true;
-	account->data_at = head.data_offset;
+		return false;
+	layout->data_at = head.data_offset;
 	size = sizeof(d.desc) + head.name_size;
 	for (uint32_t i = 0; i < head.num_desc; i++) {
 		memset(&d, 0, sizeof(d));
 		if (pread(fd, &d, size, head.desc_offset + (off_t)(i * size)) != (ssize_t)size)
-			return;
-		for (unsigned s = 0; s < STAT_N; s++)
-			if (!strcmp(d.name, stat_name[s]))
-				account->offset[s] = d.desc.offset;
+			return false;
+		for (unsigned s = 0; s < n; s++)
+			if (!strcmp(d.name, name[s]))
+				layout->offset[s] = d.desc.offset;
 	}
+	return true;
 }
 
 int account_create(struct vm *vm)
@@ -70,7 +75,11 @@ int account_create(struct vm *vm)
 	if (!vm->account)
 		return -ENOMEM;
 	pthread_mutex_init(&vm->account->lock, NULL);
-	offsets_learn(vm->account, vm->vcpu[0].stats_fd);
+	vm->account->vm_fd = kvm_stats_open(vm->vm_fd);
+	vm->account->have_kvm =
+		layout_learn(&vm->account->vcpu, vm->vcpu[0].stats_fd, stat_name, STAT_N);
+	vm->account->have_pages = layout_learn(
+		&vm->account->vm, vm->account->vm_fd, page_stat_name, ACCOUNT_PAGES);
 	return 0;
 }
 
@@ -78,20 +87,21 @@ void account_destroy(struct vm *vm)
 {
 	if (!vm->account)
 		return;
+	if (vm->account->vm_fd >= 0)
+		close(vm->account->vm_fd);
 	pthread_mutex_destroy(&vm->account->lock);
 	free(vm->account);
 	vm->account = NULL;
 }
 
-static bool kvm_stats_read(const struct account *account, int fd, uint64_t stat[STAT_N])
+/* Those KVM does not have are 0. */
+static bool stats_read(const struct account_layout *layout, int fd, uint64_t *stat, unsigned n)
 {
 	uint64_t data[DATA_MAX];
-	ssize_t got = -1;
+	ssize_t got = pread(fd, data, sizeof(data), layout->data_at);
 
-	if (account->have_kvm && fd >= 0)
-		got = pread(fd, data, sizeof(data), account->data_at);
-	for (unsigned s = 0; s < STAT_N; s++) {
-		uint32_t at = account->offset[s];
+	for (unsigned s = 0; s < n; s++) {
+		uint32_t at = layout->offset[s];
 
 		stat[s] = 0;
 		if (at % 8 == 0 && got >= 8 && at <= (size_t)got - 8)
@@ -100,11 +110,19 @@ static bool kvm_stats_read(const struct account *account, int fd, uint64_t stat[
 	return got > 0;
 }
 
+bool account_nested_pages(const struct vm *vm, uint64_t pages[ACCOUNT_PAGES])
+{
+	return !vm->software && vm->account->have_pages &&
+	       stats_read(&vm->account->vm, vm->account->vm_fd, pages, ACCOUNT_PAGES);
+}
+
 void account_read(const struct vm *vm, unsigned index, struct account_core *core)
 {
 	const struct abi_core *lwk = &vm->share->core[index];
 
-	core->have_kvm = kvm_stats_read(vm->account, vm->vcpu[index].stats_fd, core->kvm);
+	core->have_kvm =
+		vm->account->have_kvm &&
+		stats_read(&vm->account->vcpu, vm->vcpu[index].stats_fd, core->kvm, STAT_N);
 	core->syscalls_local = lwk->n_syscalls_local;
 	core->faults = lwk->n_faults;
 	core->exceptions = lwk->n_exceptions;

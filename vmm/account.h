@@ -34,6 +34,9 @@ enum account_stat {
 	STAT_N
 };
 
+/* Leaves of the nested page table, by size. */
+enum account_page { ACCOUNT_1G, ACCOUNT_2M, ACCOUNT_4K, ACCOUNT_PAGES };
+
 struct account_core {
 	bool have_kvm; /* kvm[] is filled: this KVM has statistics */
 	uint64_t kvm[STAT_N];
@@ -50,11 +53,17 @@ struct account_mark {
 
 #define ACCOUNT_MAX_MARKS 32
 
-struct account {
-	pthread_mutex_t lock; /* marks may come from any vCPU */
-	bool have_kvm;
+struct account_layout {
 	uint32_t data_at;        /* of the values in a statistics descriptor */
 	uint32_t offset[STAT_N]; /* of each among them; UINT32_MAX: this KVM does not have it */
+};
+
+struct account {
+	pthread_mutex_t lock; /* marks may come from any vCPU */
+	int vm_fd; /* statistics of the VM; keeps it alive, so closed before the VM's own; -1:
+		      none */
+	bool have_kvm, have_pages; /* the layouts below are known */
+	struct account_layout vcpu, vm;
 	unsigned nmarks;
 	unsigned lost; /* marks beyond ACCOUNT_MAX_MARKS */
 	struct account_mark mark[ACCOUNT_MAX_MARKS];
@@ -69,6 +78,13 @@ void account_read(const struct vm *vm, unsigned index, struct account_core *core
 
 /* Notes the counters of all vCPUs as mark `n`. Any thread. */
 void account_mark(struct vm *vm, uint64_t n);
+
+/*
+ * How many leaves of each size map the guest's memory now: one for each page that it has
+ * touched. False on a software KVM, where they would be shadow pages, and where KVM does not
+ * count them.
+ */
+bool account_nested_pages(const struct vm *vm, uint64_t pages[ACCOUNT_PAGES]);
 
 /* Exits that the guest itself caused: all but those that the host's interrupts forced. */
 uint64_t account_guest_exits(const struct account_core *core);

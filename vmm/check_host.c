@@ -133,11 +133,40 @@ static void pool_1g_check(struct check *check, const struct host *host, unsigned
 			object, node, pool->total, node);
 }
 
+/* A node whose cores we may use but that has no memory: guests there must say where to take it.
+ */
+static void empty_node_check(struct check *check, const struct host *host, unsigned node)
+{
+	uint16_t list[HOST_MAX_CPUS];
+	char text[LIST_TEXT];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < host->ncpus; i++) {
+		if (host->cpu[i].node == node && is_usable(&host->cpu[i]))
+			list[n++] = (uint16_t)i;
+	}
+	if (!n)
+		return;
+	cpulist_format(list, n, text, sizeof(text));
+	check_say(check, CHECK_WARN,
+		"node %u: it has cores %s but no memory: guests there are refused without "
+		"--mem SIZE@NODE, and slow with it",
+		node, text);
+}
+
 void check_pools(struct check *check, const struct host *host)
 {
+	if (host->nnodes > 1 && host->slit_odd[0])
+		check_say(check, CHECK_WARN,
+			"distances between nodes: they make no sense (%s), so 10 and 20 are "
+			"used: ask the vendor for firmware with a valid SLIT",
+			host->slit_odd);
 	for (unsigned i = 0; i < host->nnodes; i++) {
-		if (!host->node[i].mem_total)
+		if (!host->node[i].mem_total) {
+			if (host->node[i].present)
+				empty_node_check(check, host, i);
 			continue;
+		}
 		if (!host->node[i].allowed) {
 			check_say(check, CHECK_WARN,
 				"node %u: our cpuset lets us take no memory there: widen "

@@ -14,6 +14,7 @@
 #include "vmm/kvm.h"
 #include "vmm/lease.h"
 #include "vmm/pool.h"
+#include "vmm/view/view_store.h"
 
 static void kvm_check(struct check *check, enum kvm_kind kind)
 {
@@ -94,6 +95,7 @@ static void address_space_check(struct check *check)
 static void leftovers_check(struct check *check, bool repair)
 {
 	int left = pool_repair(repair, check->out);
+	int views = view_repair(repair, check->out);
 	int leased = lease_list(check->out);
 
 	if (left > 0)
@@ -102,7 +104,11 @@ static void leftovers_check(struct check *check, bool repair)
 			left, left == 1 ? "" : "s", left == 1 ? "s" : "",
 			repair ? "try again as root, or when its processes have ended"
 			       : "as root: lwvmm check --repair");
-	else
+	if (views > 0)
+		check_say(check, CHECK_WARN, "leftovers: %d view%s of killed guests: %s", views,
+			views == 1 ? "" : "s",
+			repair ? "could not be removed" : "lwvmm check --repair");
+	if (left <= 0 && views <= 0)
 		check_say(check, CHECK_OK, "leftovers: none");
 	if (leased > 0)
 		check_say(check, CHECK_OK, "leases: %d core%s in use by running guests", leased,

@@ -17,7 +17,7 @@ static const char page_main[] =
 	"  lwvmm version\n"
 	"  lwvmm help [COMMAND]                       also: lwvmm COMMAND --help\n"
 	"\n"
-	"GUEST is an unmodified, statically linked Linux program: it runs on lwvmm's own "
+	"GUEST is an unmodified Linux program, static or dynamic: it runs on lwvmm's own "
 	"light\n"
 	"kernel, on huge pages and on cores on which nothing else runs. Files, sockets, "
 	"signals,\n"
@@ -34,8 +34,17 @@ static const char page_main[] =
 	"[lwvmm-PID]\n"                                                                        \
 	"  --cores LIST        host CPUs, one vCPU each, in this order: 0-3,8 or 0-14:2\n"     \
 	"                      [the isolated CPUs; if there are none, all but the first]\n"    \
+	"  --no-smt            of the cores named keep one of each physical core, the first\n" \
 	"  --mem SIZE          RAM: 64M, 2G, 1.5G; in units of 2 MiB  [1G, or half of what "   \
 	"is free]\n"                                                                           \
+	"  --mem SIZE@NODE,... from these host nodes, also from others than the cores': "      \
+	"8G@0,8G@1\n"                                                                          \
+	"  --numa mirror|none|N\n"                                                             \
+	"                      nodes of the guest: those of the host that it uses, with "      \
+	"memory in\n"                                                                          \
+	"                      proportion to the cores; or a single one; or N, each with "     \
+	"an equal\n"                                                                           \
+	"                      part of vCPUs and memory  [mirror]\n"                           \
 	"  --page auto|1G|2M|4K\n"                                                             \
 	"                      pages under the guest's RAM. auto takes the largest pool of "   \
 	"huge\n"                                                                               \
@@ -93,7 +102,9 @@ static const char page_check[] =
 	"what\n"
 	"guests that were killed have left.\n"
 	"\n"
-	"  --repair            give back what killed guests took from the pools of huge pages\n"
+	"  --repair            give back what killed guests took from the pools of huge "
+	"pages,\n"
+	"                      and remove what they left in /dev/shm/lwvmm\n"
 	"  -h, --help          this page\n"
 	"\n"
 	"Exit status: 0 when a guest can run, else 125.\n";

@@ -43,12 +43,28 @@ bool cpuid_has_1g(const struct kvm_cpuid_table *table)
 
 unsigned cpuid_threads_per_core(const struct plan *plan)
 {
-	if (plan->nvcpus < 2 || plan->nvcpus % 2)
+	if (plan->nvcpus < 2 || cpuid_per_package(plan) % 2)
 		return 1;
 	for (unsigned i = 0; i < plan->nvcpus; i++)
 		if (plan->vcpu[i].sibling_of != (i & ~1u))
 			return 1;
 	return 2;
+}
+
+unsigned cpuid_per_package(const struct plan *plan)
+{
+	unsigned n = plan->nvcpus, per = 1;
+
+	while (per < n && plan->vcpu[per].package == plan->vcpu[0].package)
+		per++;
+	if (n % per || per & (per - 1))
+		return n;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < i; k++)
+			if ((plan->vcpu[i].package == plan->vcpu[k].package) !=
+				(i / per == k / per))
+				return n;
+	return per;
 }
 
 /* Bits of an APIC id that number `n` things. */
@@ -114,7 +130,7 @@ static void entry_add(struct kvm_cpuid_table *table, uint32_t function, uint32_t
 void cpuid_shape(struct kvm_cpuid_table *table, const struct plan *plan, unsigned index,
 	bool tsc_deadline, uint64_t xcr0)
 {
-	unsigned n = plan->nvcpus;
+	unsigned n = cpuid_per_package(plan); /* what follows is of one package */
 	unsigned threads = cpuid_threads_per_core(plan);
 
 	for (unsigned level = 0; level < 3; level++)
@@ -140,7 +156,7 @@ void cpuid_shape(struct kvm_cpuid_table *table, const struct plan *plan, unsigne
 		case 0x8000001e:
 			e->eax = index;
 			e->ebx = (threads - 1) << 8 | index / threads;
-			e->ecx = 0;
+			e->ecx = index / n; /* node: a package's number */
 			break;
 		default:
 			break;

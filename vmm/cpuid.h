@@ -20,6 +20,12 @@ bool cpuid_has_1g(const struct kvm_cpuid_table *table);
  * else 1. */
 unsigned cpuid_threads_per_core(const struct plan *plan);
 
+/*
+ * vCPUs of a package as APIC ids can tell: packages of equal size, a power of two, one behind
+ * the other; else all are in one.
+ */
+unsigned cpuid_per_package(const struct plan *plan);
+
 /* Makes the table that of vCPU `index`: ids and topology, the features that KVM reports
  * elsewhere. */
 void cpuid_shape(struct kvm_cpuid_table *table, const struct plan *plan, unsigned index,

@@ -110,9 +110,9 @@ static int add_segment(struct parser *p, const Elf64_Phdr *ph, struct elf_progra
 	if (ph->p_align & (ph->p_align - 1))
 		return refuse(
 			p, "has a segment whose alignment is no power of two: build it again");
-	if (program->nsegs == ABI_EXEC_SEGS)
+	if (program->nsegs == ELF_MAX_SEGS)
 		return refuse(
-			p, "has more than %u segments to load: link it again", ABI_EXEC_SEGS);
+			p, "has more than %u segments to load: link it again", ELF_MAX_SEGS);
 	while (at && program->seg[at - 1].va > ph->p_vaddr)
 		at--;
 	memmove(&program->seg[at + 1], &program->seg[at],
@@ -135,7 +135,7 @@ static int add_segment(struct parser *p, const Elf64_Phdr *ph, struct elf_progra
 
 static int read_interp(struct parser *p, const Elf64_Phdr *ph, struct elf_program *program)
 {
-	if (!ph->p_filesz || ph->p_filesz > sizeof(program->interp) ||
+	if (ph->p_filesz < 2 || ph->p_filesz > sizeof(program->interp) ||
 		!read_all(p, ph->p_offset, program->interp, ph->p_filesz) ||
 		program->interp[ph->p_filesz - 1])
 		return refuse(p, "names its interpreter in a damaged way: build it again");

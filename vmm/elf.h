@@ -7,10 +7,12 @@
 #ifndef VMM_ELF_H
 #define VMM_ELF_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest-lwk/abi/layout.h"
 #include "guest-lwk/abi/share.h"
 #include "vmm/base/problem.h"
 
@@ -29,6 +31,9 @@ struct elf_segment {
 	uint32_t prot;     /* ABI_PROT_* */
 };
 
+#define ELF_MAX_SEGS 16
+_Static_assert(2 * ELF_MAX_SEGS <= ABI_EXEC_SEGS, "a program and its interpreter");
+
 struct elf_program {
 	enum elf_kind kind;
 	bool pie;       /* ET_DYN: to be loaded at a bias */
@@ -38,10 +43,22 @@ struct elf_program {
 	uint64_t low, high; /* page-aligned hull of all segments, as linked */
 	uint64_t align;     /* the largest p_align, at least 4 KiB */
 	bool exec_stack;
-	char interp[256]; /* PT_INTERP, else empty */
-	unsigned nsegs;   /* sorted by va, no two share a page */
-	struct elf_segment seg[ABI_EXEC_SEGS];
+	char interp[PATH_MAX]; /* PT_INTERP, else empty */
+	unsigned nsegs;        /* sorted by va, no two share a page */
+	struct elf_segment seg[ELF_MAX_SEGS];
 };
+
+/* What is added to addresses as linked: for a program, and for a program's interpreter, which
+ * ends where mmap begins. */
+static inline uint64_t elf_bias(const struct elf_program *elf)
+{
+	return elf->pie ? ABI_PIE_BASE - (elf->low & ~(elf->align - 1)) : 0;
+}
+
+static inline uint64_t elf_interp_bias(const struct elf_program *elf)
+{
+	return elf->pie ? (ABI_MMAP_TOP - elf->high) & ~(elf->align - 1) : 0;
+}
 
 /* Where bytes come from: returns how many of `len` there were at `offset`, less only at the
  * end. */

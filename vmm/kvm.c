@@ -234,9 +234,9 @@ int kvm_signal_mask_set(int vcpu_fd, const sigset_t *mask)
 	return kvm_ioctl(vcpu_fd, KVM_SET_SIGNAL_MASK, &arg);
 }
 
-int kvm_stats_open(int vcpu_fd)
+int kvm_stats_open(int fd)
 {
-	return kvm_ioctl_value(vcpu_fd, KVM_GET_STATS_FD, 0);
+	return kvm_ioctl_value(fd, KVM_GET_STATS_FD, 0);
 }
 
 int kvm_run(int vcpu_fd)

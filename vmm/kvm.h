@@ -49,7 +49,8 @@ int kvm_tsc_khz(int vcpu_fd);
 /* Makes the guest's TSC the host's. -ENXIO: this KVM cannot say. */
 int kvm_tsc_offset_clear(int vcpu_fd);
 int kvm_signal_mask_set(int vcpu_fd, const sigset_t *mask);
-int kvm_stats_open(int vcpu_fd);
+/* Of a VM or a vCPU; -ENOTTY: this KVM has none. */
+int kvm_stats_open(int fd);
 int kvm_run(int vcpu_fd);
 
 /* "KVM_EXIT_IO" without its prefix: "IO". Never NULL. */

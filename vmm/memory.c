@@ -118,18 +118,27 @@ static int extent_map(struct memory *memory, struct memory_extent *e, const char
 	return 0;
 }
 
-static int extents_bind(struct memory *memory, struct problem *problem)
+/*
+ * Where the host has several nodes, and where the guest is to have (a guest's nodes on one host
+ * node are held to the same rule). Some containers forbid it: on a host with a single node
+ * memory cannot lie wrong, so there that is no error.
+ */
+static int extents_bind(struct memory *memory, const struct plan *plan, struct problem *problem)
 {
-	int rc = 0;
+	bool many = affinity_many_nodes();
 
-	if (!affinity_many_nodes())
-		return 0;
-	for (unsigned i = 0; i < memory->nextents && !rc; i++) {
+	memory->bound = many || plan->nnodes > 1;
+	for (unsigned i = 0; i < memory->nextents && memory->bound; i++) {
 		const struct memory_extent *e = &memory->extent[i];
+		struct problem why = {0};
+		int rc = affinity_bind(e->hva, e->plan.size, e->plan.host_node, &why);
 
-		rc = affinity_bind(e->hva, e->plan.size, e->plan.host_node, problem);
+		if (!many && (rc == -EPERM || rc == -ENOSYS))
+			memory->bound = false;
+		else if (rc)
+			return problem_set(problem, rc, why.status, "%s", why.text);
 	}
-	return rc;
+	return 0;
 }
 
 /* Pages of a pool are never swapped. Others are locked where the limit allows it; else said so.
@@ -178,7 +187,7 @@ static void memory_start(struct memory *memory, const struct plan *plan)
 			(struct memory_extent){.plan = plan->extent[i], .memfd = -1};
 }
 
-int memory_create(const struct plan *plan, struct memory *memory, struct problem *problem)
+int memory_reserve(const struct plan *plan, struct memory *memory, struct problem *problem)
 {
 	int rc;
 
@@ -187,10 +196,19 @@ int memory_create(const struct plan *plan, struct memory *memory, struct problem
 	/* All is reserved before the first page is touched: a shortage costs no time. */
 	for (unsigned i = 0; i < memory->nextents && !rc; i++)
 		rc = extent_map(memory, &memory->extent[i], plan->name, problem);
-	if (!rc)
-		rc = extents_bind(memory, problem);
+	if (rc)
+		memory_destroy(memory);
+	return rc;
+}
+
+int memory_fill(const struct plan *plan, struct memory *memory, struct problem *problem)
+{
+	int rc = extents_bind(memory, plan, problem);
+
 	if (!rc)
 		rc = memory_prefault(memory, plan, problem);
+	if (!rc)
+		rc = memory_verify_nodes(memory, problem);
 	if (!rc)
 		rc = memory_verify(memory, problem);
 	if (rc) {
@@ -200,6 +218,13 @@ int memory_create(const struct plan *plan, struct memory *memory, struct problem
 	extents_lock(memory);
 	fallback_report(memory, plan);
 	return 0;
+}
+
+int memory_create(const struct plan *plan, struct memory *memory, struct problem *problem)
+{
+	int rc = memory_reserve(plan, memory, problem);
+
+	return rc ? rc : memory_fill(plan, memory, problem);
 }
 
 void memory_destroy(struct memory *memory)

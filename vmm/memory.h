@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "numa/plan.h"
+#include "vmm/base/affinity.h"
 #include "vmm/base/problem.h"
 
 struct memory_extent {
@@ -21,12 +22,14 @@ struct memory_extent {
 		    */
 	void *hva;
 	uint64_t got_4k, got_2m, got_1g; /* bytes by the page size that the host really maps */
+	struct affinity_tally placed;    /* its pages by node, where they are bound */
 	bool locked; /* cannot be swapped out: huge pages of a pool, or mlocked */
 };
 
 struct memory {
 	char *base;    /* host address of gpa 0 */
 	uint64_t span; /* bytes of address space from there on */
+	bool bound;    /* each extent to its host node; if not there is but one */
 	unsigned nextents;
 	struct memory_extent extent[PLAN_MAX_EXTENTS]; /* sorted by gpa, as in the plan */
 };
@@ -39,14 +42,23 @@ struct memory {
  */
 int memory_create(const struct plan *plan, struct memory *memory, struct problem *problem);
 
+/* Its two halves: pages are set apart, which is quick; then made, bound and verified. Each
+ * undoes all when it fails. */
+int memory_reserve(const struct plan *plan, struct memory *memory, struct problem *problem);
+int memory_fill(const struct plan *plan, struct memory *memory, struct problem *problem);
+
 /* Unmaps and closes. The pages are free when nobody else maps them. */
 void memory_destroy(struct memory *memory);
 
 /* The one checked translator: NULL unless all of [gpa, gpa + len) is RAM. */
 void *memory_hva(const struct memory *memory, uint64_t gpa, uint64_t len);
 
-/* Stages of memory_create that have files of their own. */
+/*
+ * Stages of memory_create that have files of their own. For benchmarks only, the environment
+ * variable LWVMM_PREFAULT_WORKERS sets the number of threads that touch each node's memory.
+ */
 int memory_prefault(struct memory *memory, const struct plan *plan, struct problem *problem);
 int memory_verify(struct memory *memory, struct problem *problem);
+int memory_verify_nodes(const struct memory *memory, struct problem *problem);
 
 #endif

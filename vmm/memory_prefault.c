@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -25,7 +26,7 @@
 
 struct prefault {
 	struct memory *memory;
-	bool many_nodes;
+	pthread_mutex_t lock;                    /* of the extents' tallies */
 	_Atomic uint64_t next[PLAN_MAX_EXTENTS]; /* offset of the next chunk of each extent */
 	atomic_int failed;                       /* the first -errno; its setter owns problem */
 	struct problem *problem;
@@ -43,14 +44,15 @@ struct worker {
  * collapsing does. One small page in each 2 MiB is enough to collapse into: the kernel zeroes
  * the rest of the huge page, which costs a fifth of touching all 512 small ones first.
  */
-static void collapse(char *start, uint64_t len)
+static bool collapse(char *start, uint64_t len)
 {
 	for (uint64_t at = 0; at + MIB(2) <= len; at += MIB(2))
 		if (madvise(start + at, KIB(4), MADV_POPULATE_WRITE) < 0)
-			return; /* the caller populates again and gets the error */
+			return false; /* the caller populates again and gets the error */
 	for (int try = 0; try < COLLAPSE_TRIES; try++)
 		if (madvise(start, len, MADV_COLLAPSE) == 0)
-			return;
+			return true;
+	return false;
 }
 
 static int populate_failed(const struct plan_extent *x, int err, struct problem *problem)
@@ -73,27 +75,44 @@ static int populate_failed(const struct plan_extent *x, int err, struct problem 
 		x->host_node, x->size >> 20, strerror(-err));
 }
 
-static int chunk_populate(const struct prefault *p, const struct memory_extent *e,
-	uint64_t offset, uint64_t len, struct problem *problem)
+/* Every page that was touched is looked at, by who touched it. */
+static int chunk_count(struct prefault *p, struct memory_extent *e, const char *start,
+	uint64_t len, uint64_t step, struct problem *problem)
+{
+	struct affinity_tally tally = {0};
+	int rc = affinity_count(start, len, step, e->plan.host_node, &tally, problem);
+
+	pthread_mutex_lock(&p->lock);
+	e->placed.pages += tally.pages;
+	e->placed.absent += tally.absent;
+	e->placed.elsewhere += tally.elsewhere;
+	if (tally.elsewhere)
+		e->placed.stray = tally.stray;
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+static int chunk_populate(struct prefault *p, struct memory_extent *e, uint64_t offset,
+	uint64_t len, struct problem *problem)
 {
 	const struct plan_extent *x = &e->plan;
 	char *start = (char *)e->hva + offset;
-	uint64_t step = x->thp ? MIB(2) : x->page_size;
+	uint64_t step = x->page_size;
 	int rc;
 
-	if (x->thp)
-		collapse(start, len);
+	if (x->thp && collapse(start, len))
+		step = MIB(2);
 	do
 		rc = madvise(start, len, MADV_POPULATE_WRITE) ? -errno : 0;
 	while (rc == -EINTR || rc == -EAGAIN);
 	if (rc)
 		return populate_failed(x, rc, problem);
-	return p->many_nodes ? affinity_check(start, len, step, x->host_node, problem) : 0;
+	return p->memory->bound ? chunk_count(p, e, start, len, step, problem) : 0;
 }
 
 static int extent_populate(struct prefault *p, unsigned i, struct problem *problem)
 {
-	const struct memory_extent *e = &p->memory->extent[i];
+	struct memory_extent *e = &p->memory->extent[i];
 	uint64_t chunk = e->plan.page_size > CHUNK ? e->plan.page_size : CHUNK;
 
 	while (!atomic_load_explicit(&p->failed, memory_order_relaxed)) {
@@ -136,73 +155,92 @@ static bool worker_useful(const struct plan *plan, unsigned node, unsigned have)
 	return have < chunks;
 }
 
+/* The workers under choice: `n` so far, of them those from `first` on for one node. */
+struct workers {
+	struct worker worker[WORKERS_MAX];
+	unsigned n, first;
+	unsigned most; /* for one node */
+};
+
 /* Adds a worker on `core` for `node`, unless the core has one already or nothing is left to do.
  */
-static void worker_add(struct worker *worker, unsigned *n, unsigned first, uint16_t core,
-	uint8_t node, const struct plan *plan)
+static void worker_add(struct workers *w, uint16_t core, uint8_t node, const struct plan *plan)
 {
-	if (*n == WORKERS_MAX || !worker_useful(plan, node, *n - first))
+	unsigned have = w->n - w->first;
+
+	if (have == w->most || !worker_useful(plan, node, have))
 		return;
-	for (unsigned i = first; i < *n; i++)
-		if (worker[i].core == core)
+	for (unsigned i = w->first; i < w->n; i++)
+		if (w->worker[i].core == core)
 			return;
-	worker[(*n)++] = (struct worker){.core = core, .node = node};
+	w->worker[w->n++] = (struct worker){.core = core, .node = node};
 }
 
 /* The node's cores first; a node without any (memory only) is served by the guest's. */
-static void workers_choose(
-	const struct plan *plan, uint8_t node, struct worker *worker, unsigned *n)
+static void workers_choose(const struct plan *plan, uint8_t node, struct workers *w)
 {
-	unsigned first = *n;
-
+	w->first = w->n;
 	for (unsigned i = 0; i < plan->nvcpus; i++)
-		if (plan->node[plan->vcpu[i].guest_node].host_node == node)
-			worker_add(worker, n, first, plan->vcpu[i].core, node, plan);
+		if (plan->vcpu[i].host_node == node)
+			worker_add(w, plan->vcpu[i].core, node, plan);
 	for (unsigned i = 0; i < plan->nhelpers; i++)
 		if (affinity_core_on_node(plan->helper[i], node))
-			worker_add(worker, n, first, plan->helper[i], node, plan);
-	if (*n > first)
+			worker_add(w, plan->helper[i], node, plan);
+	if (w->n > w->first)
 		return;
 	for (unsigned i = 0; i < plan->nvcpus; i++)
-		worker_add(worker, n, first, plan->vcpu[i].core, node, plan);
+		worker_add(w, plan->vcpu[i].core, node, plan);
 }
 
-static unsigned workers_list(const struct plan *plan, struct worker *worker)
+/* An equal part of all that may be; or what the environment says, for benchmarks. */
+static unsigned workers_most(unsigned nodes)
 {
+	const char *text = getenv("LWVMM_PREFAULT_WORKERS");
+	unsigned most = nodes ? WORKERS_MAX / nodes : 0;
+	long n = text ? strtol(text, NULL, 10) : 0;
+
+	return n > 0 && n < (long)most ? (unsigned)n : most;
+}
+
+static void workers_list(const struct plan *plan, struct workers *w)
+{
+	uint8_t node[PLAN_MAX_EXTENTS];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < plan->nextents; i++) {
-		uint8_t node = plan->extent[i].host_node;
 		bool seen = false;
 
-		for (unsigned k = 0; k < i && !seen; k++)
-			seen = plan->extent[k].host_node == node;
+		for (unsigned k = 0; k < n && !seen; k++)
+			seen = node[k] == plan->extent[i].host_node;
 		if (!seen)
-			workers_choose(plan, node, worker, &n);
+			node[n++] = plan->extent[i].host_node;
 	}
-	return n;
+	w->most = workers_most(n);
+	for (unsigned i = 0; i < n; i++)
+		workers_choose(plan, node[i], w);
 }
 
 int memory_prefault(struct memory *memory, const struct plan *plan, struct problem *problem)
 {
 	struct prefault shared = {
-		.memory = memory, .many_nodes = affinity_many_nodes(), .problem = problem};
-	struct worker worker[WORKERS_MAX];
-	unsigned n = workers_list(plan, worker), started = 0;
+		.memory = memory, .lock = PTHREAD_MUTEX_INITIALIZER, .problem = problem};
+	struct workers w = {.n = 0};
+	unsigned started = 0;
 	pthread_attr_t attr;
 	int rc = 0;
 
+	workers_list(plan, &w);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	for (; started < n && !rc; started += !rc) {
-		worker[started].shared = &shared;
+	for (; started < w.n && !rc; started += !rc) {
+		w.worker[started].shared = &shared;
 		rc = pthread_create(
-			&worker[started].thread, &attr, worker_run, &worker[started]);
+			&w.worker[started].thread, &attr, worker_run, &w.worker[started]);
 	}
 	if (rc)
 		atomic_store(&shared.failed, -rc);
 	for (unsigned i = 0; i < started; i++)
-		pthread_join(worker[i].thread, NULL);
+		pthread_join(w.worker[i].thread, NULL);
 	pthread_attr_destroy(&attr);
 	if (rc)
 		return problem_set(problem, -rc, EXIT_LWVMM_FAILED,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which page sizes did we really get? Pages of a pool are what the file says. Ordinary memory
- * is looked up in smaps: for memory collapsed to huge pages KernelPageSize stays 4 kB, and
- * ShmemPmdMapped counts the bytes that are mapped by 2 MiB entries (which is what KVM goes by).
+ * Do all pages lie on their nodes (the workers that touched them have looked, page by page)?
+ * And which page sizes did we really get? Pages of a pool are what the file says. Ordinary
+ * memory is looked up in smaps: for memory collapsed to huge pages KernelPageSize stays 4 kB,
+ * and ShmemPmdMapped counts the bytes that are mapped by 2 MiB entries (which is what KVM goes
+ * by).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +13,35 @@
 #include <sys/stat.h>
 
 #include "vmm/memory.h"
+
+static int extent_misplaced(const struct memory_extent *e, struct problem *problem)
+{
+	const struct plan_extent *x = &e->plan;
+	const struct affinity_tally *t = &e->placed;
+
+	if (t->absent)
+		return problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
+			"memory: of the guest's %lu MiB at gpa 0x%lx %lu of %lu pages are gone "
+			"from node %u again: the host is short of memory there: use a smaller "
+			"--mem, or another node",
+			x->size >> 20, x->gpa, t->absent, t->pages, x->host_node);
+	return problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
+		"memory: of the guest's %lu MiB at gpa 0x%lx %lu of %lu pages are not on node "
+		"%u, to which they are bound (some are on node %d): has somebody changed this "
+		"cpuset's cpuset.mems, or moved pages (migratepages)? Try again",
+		x->size >> 20, x->gpa, t->elsewhere, t->pages, x->host_node, t->stray);
+}
+
+int memory_verify_nodes(const struct memory *memory, struct problem *problem)
+{
+	for (unsigned i = 0; i < memory->nextents && memory->bound; i++) {
+		const struct memory_extent *e = &memory->extent[i];
+
+		if (e->placed.absent || e->placed.elsewhere)
+			return extent_misplaced(e, problem);
+	}
+	return 0;
+}
 
 static int pool_verify(struct memory_extent *e, struct problem *problem)
 {

@@ -152,7 +152,10 @@ static int take_resources(struct monitor *m, struct problem *problem)
 	err = pool_grow(&m->growth, plan, problem);
 	if (err)
 		goto fail_lease;
-	err = memory_create(plan, &m->memory, problem);
+	err = memory_reserve(plan, &m->memory, problem);
+	pool_settled(&m->growth);
+	if (!err)
+		err = memory_fill(plan, &m->memory, problem);
 	if (err)
 		goto fail_pool;
 	m->report.times.memory = __rdtsc();
@@ -169,6 +172,7 @@ fail_json:
 
 static void give_resources(struct monitor *m)
 {
+	pool_shrink_begin(&m->growth);
 	memory_destroy(&m->memory);
 	pool_shrink(&m->growth);
 	lease_drop(&m->lease);

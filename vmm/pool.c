@@ -16,16 +16,23 @@
 
 const struct pool_paths pool_host = {.root = "", .dir = "/run/lwvmm"};
 
-/* One entry for each pool, whatever the number of extents that draw on it. `wanted` runs
- * beside. */
+/* Pages of a pool. */
+struct wish {
+	uint64_t grow;    /* the plan's */
+	uint64_t counted; /* that were free when it was made */
+};
+
+/* One entry for each pool, whatever the number of extents that draw on it. `wish` runs beside.
+ */
 static void entries_collect(
-	const struct plan *plan, struct pool_journal *journal, uint64_t *wanted)
+	const struct plan *plan, struct pool_journal *journal, struct wish *wish)
 {
 	for (unsigned i = 0; i < plan->nextents; i++) {
 		const struct plan_extent *x = &plan->extent[i];
 		unsigned k = 0;
 
-		if (!x->pool_grow)
+		/* The plan does not make 1 GiB pages unless it says so. */
+		if (!x->pool_grow && x->page_size != MIB(2))
 			continue;
 		while (k < journal->n && (journal->entry[k].node != x->host_node ||
 						 journal->entry[k].page_size != x->page_size))
@@ -35,11 +42,21 @@ static void entries_collect(
 		if (k == journal->n)
 			journal->entry[journal->n++] = (struct pool_entry){
 				.node = x->host_node, .page_size = x->page_size};
-		wanted[k] += x->pool_grow;
+		wish[k].grow += x->pool_grow;
+		if (x->size / x->page_size > x->pool_grow)
+			wish[k].counted += x->size / x->page_size - x->pool_grow;
 	}
 }
 
-static int files_open(const char *root, struct pool_growth *growth, const uint64_t *wanted,
+static bool is_planned(const struct pool_journal *journal, const struct wish *wish)
+{
+	for (unsigned i = 0; i < journal->n; i++)
+		if (wish[i].grow)
+			return true;
+	return false;
+}
+
+static int files_open(const char *root, struct pool_growth *growth, const struct wish *wish,
 	struct problem *problem)
 {
 	for (unsigned i = 0; i < growth->journal.n; i++) {
@@ -48,13 +65,13 @@ static int files_open(const char *root, struct pool_growth *growth, const uint64
 
 		if (!rc)
 			continue;
-		while (i--)
-			pool_files_close(&growth->files[i]);
+		for (unsigned k = 0; k < i; k++)
+			pool_files_close(&growth->files[k]);
 		return problem_set(problem, rc, EXIT_LWVMM_FAILED,
 			"node %u: its pool of %s pages cannot be grown by %lu: %s: run as "
 			"root, or ask "
 			"the administrator for the pages, or use --page 4K",
-			e->node, pool_size_name(e->page_size), *wanted, strerror(-rc));
+			e->node, pool_size_name(e->page_size), wish[i].grow, strerror(-rc));
 	}
 	return 0;
 }
@@ -74,6 +91,17 @@ static void memory_compact(const char *root)
 	close(fd);
 }
 
+/* The plan was made before we had the lock: what it counted on may be another guest's by now.
+ */
+static uint64_t wish_now(const struct wish *wish, const struct pool_files *files)
+{
+	uint64_t unused;
+
+	if (pool_available(files, &unused) || unused >= wish->counted)
+		return wish->grow;
+	return wish->grow + wish->counted - unused;
+}
+
 static int entry_grow(const char *root, struct pool_growth *growth, unsigned i, uint64_t want,
 	struct problem *problem)
 {
@@ -81,8 +109,11 @@ static int entry_grow(const char *root, struct pool_growth *growth, unsigned i, 
 	const struct pool_files *files = &growth->files[i];
 	const char *size = pool_size_name(e->page_size);
 	uint64_t surplus = 0;
-	int rc = pool_surplus(files, &surplus);
+	int rc;
 
+	if (!want)
+		return 0;
+	rc = pool_surplus(files, &surplus);
 	/* The kernel would first turn surplus pages, which are in use, into ours. */
 	if (surplus)
 		return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
@@ -123,7 +154,8 @@ static int growth_begin(
 			"writable for root",
 			paths->dir, strerror(-rc));
 	/* Settled by what the pools show now, before we change what they show. */
-	pool_orphans_settle(paths, growth->dir_fd);
+	growth->journal.lock_fd = growth->lock_fd;
+	pool_orphans_settle(paths, growth->dir_fd, growth->lock_fd);
 	rc = pool_journal_create(growth->dir_fd, &growth->journal);
 	if (!rc)
 		return 0;
@@ -157,44 +189,69 @@ static uint64_t growth_give(struct pool_growth *growth)
 	return left;
 }
 
+static void growth_note(const struct pool_journal *journal)
+{
+	for (unsigned i = 0; i < journal->n; i++)
+		if (journal->entry[i].taken)
+			note_print("node %u: its pool of %s pages is grown by %lu, until the "
+				   "guest "
+				   "ends",
+				journal->entry[i].node,
+				pool_size_name(journal->entry[i].page_size),
+				journal->entry[i].taken);
+}
+
 int pool_grow_at(const struct pool_paths *paths, struct pool_growth *growth,
 	const struct plan *plan, struct problem *problem)
 {
-	uint64_t wanted[PLAN_MAX_EXTENTS] = {0};
+	struct wish wish[POOL_MAX_ENTRIES] = {0};
 	struct pool_journal *journal = &growth->journal;
+	struct problem unplanned = {0};
+	bool planned;
 	int rc;
 
 	*journal = (struct pool_journal){.fd = -1, .pid = getpid()};
 	snprintf(journal->guest, sizeof(journal->guest), "%s", plan->name);
-	entries_collect(plan, journal, wanted);
+	entries_collect(plan, journal, wish);
 	if (!journal->n)
 		return 0;
-	rc = files_open(paths->root, growth, wanted, problem);
+	/* Without root's rights the free pages of a pool do as well: whoever gets them first.
+	 */
+	planned = is_planned(journal, wish);
+	rc = files_open(paths->root, growth, wish, planned ? problem : &unplanned);
 	if (rc)
 		goto none;
-	rc = growth_begin(paths, growth, problem);
+	rc = growth_begin(paths, growth, planned ? problem : &unplanned);
 	if (rc)
 		goto close_files;
 	for (unsigned i = 0; i < journal->n && !rc; i++)
-		rc = entry_grow(paths->root, growth, i, wanted[i], problem);
+		rc = entry_grow(
+			paths->root, growth, i, wish_now(&wish[i], &growth->files[i]), problem);
 	if (rc) {
 		growth_give(growth);
 		growth_close(growth);
 		return rc;
 	}
-	filelock_drop(growth->lock_fd);
-	for (unsigned i = 0; i < journal->n; i++)
-		note_print(
-			"node %u: its pool of %s pages is grown by %lu, until the guest ends",
-			journal->entry[i].node, pool_size_name(journal->entry[i].page_size),
-			journal->entry[i].taken);
+	growth_note(journal);
 	return 0;
 close_files:
 	for (unsigned i = 0; i < journal->n; i++)
 		pool_files_close(&growth->files[i]);
 none:
 	journal->n = 0;
-	return rc;
+	return planned ? rc : 0;
+}
+
+void pool_settled(struct pool_growth *growth)
+{
+	if (growth->journal.n)
+		filelock_drop(growth->lock_fd);
+}
+
+void pool_shrink_begin(struct pool_growth *growth)
+{
+	if (growth->journal.n)
+		filelock_wait(growth->lock_fd);
 }
 
 int pool_grow(struct pool_growth *growth, const struct plan *plan, struct problem *problem)

@@ -23,19 +23,27 @@ extern const struct pool_paths pool_host; /* "" and /run/lwvmm */
 
 /* All descriptors are close-on-exec. A child made by fork must call pool_forget on its copy. */
 struct pool_growth {
-	struct pool_journal journal; /* n is 0 when nothing was grown */
+	struct pool_journal journal; /* n is 0 when no pool may have been grown */
 	struct pool_files files[POOL_MAX_ENTRIES];
 	int dir_fd, lock_fd;
 };
 
-/* Grows what the plan asks for (pool_grow of its extents), or undoes all. -EACCES, -ENOMEM,
- * -EBUSY. */
+/*
+ * Grows what the plan asks for (pool_grow of its extents), and by what others have taken since
+ * it was made, or undoes all. -EACCES, -ENOMEM, -EBUSY. Until pool_settled no other lwvmm can
+ * change a pool or plan with the new pages: reserve them in between, and only that.
+ */
 int pool_grow(struct pool_growth *growth, const struct plan *plan, struct problem *problem);
+void pool_settled(struct pool_growth *growth);
+
+/* Before the memory is unmapped: no other lwvmm shall count on pages that pool_shrink will
+ * take. */
+void pool_shrink_begin(struct pool_growth *growth);
 
 /*
- * The inverse, for when nobody maps the guest's memory any more. Pages still in use are waited
- * for briefly, then left to the next repair. Calls only fcntl, pread, pwrite, ftruncate,
- * unlinkat, clock_nanosleep, write and close, so that a sealed process can do it.
+ * The inverse of pool_grow, for when nobody maps the guest's memory any more. Pages still in
+ * use are waited for briefly, then left to the next repair. Calls only fcntl, pread, pwrite,
+ * ftruncate, unlinkat, clock_nanosleep, write and close, so that a sealed process can do it.
  */
 void pool_shrink(struct pool_growth *growth);
 

@@ -12,11 +12,12 @@ void pool_settle(
 
 	if (pool_persistent(files, &now))
 		return; /* stays announced */
-	done = (int64_t)(now - entry->before);
+	done = (int64_t)(now - entry->before) - (pool_moved(journal, entry) - entry->moved);
 	done = done < low ? low : done > high ? high : done;
 	entry->taken += (uint64_t)done;
 	entry->pending = 0;
 	pool_journal_write(journal);
+	pool_moved_add(journal, entry, done);
 }
 
 int pool_change(struct pool_journal *journal, struct pool_entry *entry,
@@ -26,6 +27,7 @@ int pool_change(struct pool_journal *journal, struct pool_entry *entry,
 
 	if (rc)
 		return rc;
+	entry->moved = pool_moved(journal, entry);
 	entry->pending = delta;
 	rc = pool_journal_write(journal);
 	if (rc) {

@@ -20,6 +20,6 @@ void pool_settle(
 	struct pool_journal *journal, struct pool_entry *entry, const struct pool_files *files);
 
 /* Ends the announcements that crashed processes have left open. */
-void pool_orphans_settle(const struct pool_paths *paths, int dir_fd);
+void pool_orphans_settle(const struct pool_paths *paths, int dir_fd, int lock_fd);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,10 +41,24 @@ close_dir:
 	return rc;
 }
 
+/* The pools are new at each boot. Where /run is not, a journal may be older than they are. */
+static void boot_read(char boot[40])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	boot[0] = '\0';
+	if (!file)
+		return;
+	if (fscanf(file, "%39s", boot) != 1)
+		boot[0] = '\0';
+	fclose(file);
+}
+
 int pool_journal_create(int dir_fd, struct pool_journal *journal)
 {
 	int rc;
 
+	boot_read(journal->boot);
 	/* A leftover of an earlier process with our number may be there: then another name. */
 	for (unsigned i = 0;; i++) {
 		snprintf(journal->file, sizeof(journal->file), POOL_PREFIX "%d.%u",
@@ -75,9 +90,12 @@ int pool_journal_write(const struct pool_journal *journal)
 		const struct pool_entry *e = &journal->entry[i];
 
 		len += snprintf(text + len, sizeof(text) - len,
-			"node %03u size %010lu taken %012lu pending %+013ld before %012lu\n",
-			e->node, e->page_size, e->taken, e->pending, e->before);
+			"node %03u size %010lu taken %012lu pending %+013ld before %012lu "
+			"moved %+013ld\n",
+			e->node, e->page_size, e->taken, e->pending, e->before, e->moved);
 	}
+	if (journal->boot[0])
+		len += snprintf(text + len, sizeof(text) - len, "boot %s\n", journal->boot);
 	ssize_t done = pwrite(journal->fd, text, len, 0);
 
 	return done == len ? 0 : done < 0 ? -errno : -EIO;
@@ -85,14 +103,15 @@ int pool_journal_write(const struct pool_journal *journal)
 
 static int line_parse(const char *line, struct pool_entry *e)
 {
-	if (sscanf(line, "node %u size %lu taken %lu pending %ld before %lu", &e->node,
-		    &e->page_size, &e->taken, &e->pending, &e->before) != 5)
+	if (sscanf(line, "node %u size %lu taken %lu pending %ld before %lu moved %ld",
+		    &e->node, &e->page_size, &e->taken, &e->pending, &e->before, &e->moved) < 5)
 		return -EBADMSG;
 	return e->page_size == MIB(2) || e->page_size == GIB(1) ? 0 : -EBADMSG;
 }
 
 static int journal_parse(const char *text, struct pool_journal *journal)
 {
+	char now[sizeof(journal->boot)];
 	const char *line = text;
 
 	if (sscanf(line, "lwvmm-pools 1 pid %d entries %u guest %63[^\n]", &journal->pid,
@@ -108,16 +127,23 @@ static int journal_parse(const char *text, struct pool_journal *journal)
 		if (!line || line_parse(++line, &journal->entry[i]))
 			return -EBADMSG;
 	}
-	return 0;
+	line = strchr(line, '\n');
+	if (!line || sscanf(line + 1, "boot %39s", journal->boot) != 1)
+		return 0;
+	boot_read(now);
+	if (!now[0] || strcmp(now, journal->boot) == 0)
+		return 0;
+	journal->n = 0;
+	return -ENODATA;
 }
 
-int pool_journal_open(int dir_fd, const char *file, struct pool_journal *journal)
+int pool_journal_open(int dir_fd, int lock_fd, const char *file, struct pool_journal *journal)
 {
 	char text[TEXT_MAX + 1];
 	ssize_t len;
 	int rc;
 
-	*journal = (struct pool_journal){.guest = "?"};
+	*journal = (struct pool_journal){.guest = "?", .lock_fd = lock_fd};
 	snprintf(journal->file, sizeof(journal->file), "%s", file);
 	journal->fd = openat(dir_fd, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (journal->fd < 0)
@@ -130,6 +156,33 @@ int pool_journal_open(int dir_fd, const char *file, struct pool_journal *journal
 	if (rc && rc != -ENODATA)
 		pool_journal_close(journal);
 	return rc;
+}
+
+#define MOVED_WIDTH 24 /* a number and its line's end, the same for all */
+
+static off_t moved_place(const struct pool_entry *entry)
+{
+	return (off_t)(entry->node * 2 + (entry->page_size == GIB(1))) * MOVED_WIDTH;
+}
+
+int64_t pool_moved(const struct pool_journal *journal, const struct pool_entry *entry)
+{
+	char text[MOVED_WIDTH + 1];
+	ssize_t len = pread(journal->lock_fd, text, MOVED_WIDTH, moved_place(entry));
+
+	text[len > 0 ? len : 0] = '\0';
+	return strtol(text, NULL, 10);
+}
+
+void pool_moved_add(
+	const struct pool_journal *journal, const struct pool_entry *entry, int64_t pages)
+{
+	char text[MOVED_WIDTH + 1];
+
+	snprintf(text, sizeof(text), "%+0*ld\n", MOVED_WIDTH - 1,
+		pool_moved(journal, entry) + pages);
+	if (pwrite(journal->lock_fd, text, MOVED_WIDTH, moved_place(entry)) < 0)
+		errno = 0; /* matters only where two have crashed */
 }
 
 void pool_journal_remove(int dir_fd, struct pool_journal *journal)

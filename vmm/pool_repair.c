@@ -52,14 +52,14 @@ static void orphan_settle(const struct pool_paths *paths, struct pool_journal *j
 	}
 }
 
-void pool_orphans_settle(const struct pool_paths *paths, int dir_fd)
+void pool_orphans_settle(const struct pool_paths *paths, int dir_fd, int lock_fd)
 {
 	struct pool_journal journal;
 	struct dirent **list;
 	int n = scandir(paths->dir, &list, journal_files, versionsort);
 
 	for (int i = 0; i < n; i++) {
-		if (pool_journal_open(dir_fd, list[i]->d_name, &journal) == 0)
+		if (pool_journal_open(dir_fd, lock_fd, list[i]->d_name, &journal) == 0)
 			orphan_settle(paths, &journal);
 		pool_journal_close(&journal);
 	}
@@ -105,11 +105,11 @@ static uint64_t entry_repair(const struct pool_paths *paths, bool repair,
 }
 
 /* Returns 1 when something of it remains. */
-static int orphan_repair(
-	const struct pool_paths *paths, int dir_fd, const char *file, bool repair, FILE *out)
+static int orphan_repair(const struct pool_paths *paths, int dir_fd, int lock_fd,
+	const char *file, bool repair, FILE *out)
 {
 	struct pool_journal journal;
-	int rc = pool_journal_open(dir_fd, file, &journal);
+	int rc = pool_journal_open(dir_fd, lock_fd, file, &journal);
 	uint64_t left = 0;
 
 	if (rc == -EAGAIN)
@@ -165,7 +165,7 @@ int pool_repair_at(const struct pool_paths *paths, bool repair, FILE *out)
 		return orphans_name(paths, out);
 	n = scandir(paths->dir, &list, journal_files, versionsort);
 	for (int i = 0; i < n; i++)
-		left += orphan_repair(paths, dir_fd, list[i]->d_name, repair, out);
+		left += orphan_repair(paths, dir_fd, lock_fd, list[i]->d_name, repair, out);
 	list_free(list, n);
 	close(lock_fd);
 	close(dir_fd);

@@ -18,7 +18,7 @@
 
 #include "numa/plan.h"
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 enum proto_type { PROTO_HELLO = 1, PROTO_WELCOME, PROTO_PROBLEM, PROTO_END, PROTO_BYE };
 
 struct proto_hello {
@@ -45,6 +45,8 @@ struct proto_welcome {
 			      the guest's) */
 	uint16_t helper[HOST_MAX_CPUS];
 	struct proto_extent extent[PLAN_MAX_EXTENTS];
+	char view[32];    /* names the guest's view of the machine (vmm/view/view_store.h) */
+	struct plan plan; /* for that view */
 };
 #define PROTO_MAX_FDS (2 + PLAN_MAX_VCPUS + PLAN_MAX_EXTENTS)
 

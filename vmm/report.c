@@ -7,6 +7,7 @@
 
 void report_close(struct report *report)
 {
+	report->have_nested = account_nested_pages(report->vm, report->nested);
 	for (unsigned i = 0; i < report->vm->nvcpus; i++)
 		account_read(report->vm, i, &report->core[i]);
 }
@@ -52,6 +53,12 @@ static void print_memory(const struct report *report, FILE *out)
 		print_got(out, "4 KiB", e->got_4k);
 		fputc('\n', out);
 	}
+	if (report->have_nested)
+		fprintf(out,
+			"  nested pages: %" PRIu64 " x 1G, %" PRIu64 " x 2M, %" PRIu64
+			" x 4K\n",
+			report->nested[ACCOUNT_1G], report->nested[ACCOUNT_2M],
+			report->nested[ACCOUNT_4K]);
 }
 
 static void print_times(const struct report *report, FILE *out)
@@ -154,12 +161,17 @@ static void print_span(const struct report *report, const struct account_mark *a
 			"    vCPU %u: exits of the guest %" PRIu64
 			", forced by host interrupts %" PRIu64 ", page faults %" PRIu64
 			", timer %" PRIu64 ", kick %" PRIu64 ", host %" PRIu64
-			", halts %" PRIu64 "\n",
+			", halts %" PRIu64,
 			i, account_guest_exits(to) - account_guest_exits(from),
 			to->kvm[STAT_IRQ_EXITS] - from->kvm[STAT_IRQ_EXITS],
 			to->faults - from->faults, to->irq_timer - from->irq_timer,
 			to->irq_kick - from->irq_kick, to->irq_host - from->irq_host,
 			to->halts - from->halts);
+		/* A software KVM's are faults of its shadow pages. */
+		if (report->have_nested)
+			fprintf(out, ", nested faults %" PRIu64,
+				to->kvm[STAT_PF_TAKEN] - from->kvm[STAT_PF_TAKEN]);
+		fputc('\n', out);
 	}
 }
 

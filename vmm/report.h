@@ -24,6 +24,8 @@ struct report {
 	const struct janitor *janitor;
 	struct report_times times;
 	struct account_core core[PLAN_MAX_VCPUS]; /* at the end */
+	bool have_nested;
+	uint64_t nested[ACCOUNT_PAGES]; /* leaves at the end, by size */
 };
 
 /* Takes the last counters; the vCPUs have stopped. */

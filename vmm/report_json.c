@@ -31,7 +31,14 @@ static void json_memory(const struct report *report, FILE *out)
 			e->plan.gpa, e->plan.size, e->plan.host_node, e->got_4k, e->got_2m,
 			e->got_1g);
 	}
-	fputs("],\n", out);
+	fputs("],\n  \"nested_pages\": ", out);
+	if (report->have_nested)
+		fprintf(out,
+			"{\"1g\": %" PRIu64 ", \"2m\": %" PRIu64 ", \"4k\": %" PRIu64 "},\n",
+			report->nested[ACCOUNT_1G], report->nested[ACCOUNT_2M],
+			report->nested[ACCOUNT_4K]);
+	else
+		fputs("null,\n", out);
 }
 
 static void json_times(const struct report *report, FILE *out)

@@ -22,11 +22,12 @@
 #include "numa/plan.h"
 #include "vmm/base/affinity.h"
 #include "vmm/cmd.h"
-#include "vmm/elf.h"
 #include "vmm/monitor.h"
 #include "vmm/pool.h"
+#include "vmm/program.h"
 #include "vmm/proto.h"
 #include "vmm/proxy/proxy.h"
+#include "vmm/view/view_store.h"
 
 /* Large values, one of each a process. */
 static struct host host;
@@ -34,24 +35,18 @@ static struct plan plan;
 static struct options options;
 
 /* What we run, and what we do not yet. */
-static int check_kind(const char *path, const struct elf_program *elf, struct problem *problem)
+static int check_kind(const struct program *program, struct problem *problem)
 {
-	if (elf->kind == ELF_KIND_PVH)
+	char text[PATH_MAX + 64];
+
+	if (program->elf.kind == ELF_KIND_PVH)
 		return problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
 			"%s: is a PVH kernel image: other kernels than the LWK are not served "
 			"yet",
-			path);
-	if (elf->kind == ELF_KIND_LINUX && elf->interp[0])
-		return problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
-			"%s: is a dynamic program (interpreter %s), and dynamic programs are "
-			"not served "
-			"yet: link it statically (gcc -static)",
-			path, elf->interp);
+			program->path);
+	program_describe(program, text, sizeof(text));
 	if (options.verbose)
-		note_print("%s: %s", path,
-			elf->kind == ELF_KIND_LWK ? "an LWK image"
-			: elf->pie ? "a Linux program (static-PIE), run by the built-in LWK"
-				   : "a Linux program (static), run by the built-in LWK");
+		note_print("%s: %s", program->path, text);
 	return 0;
 }
 
@@ -77,6 +72,7 @@ static int make_plan(struct problem *problem)
 
 	/* What crashed guests left is given back first, so that the plan sees it. */
 	pool_repair(true, NULL);
+	view_repair(true, NULL);
 	err = host_read("", &host, problem);
 	if (err)
 		return err;
@@ -163,9 +159,9 @@ static int image_wait(int sock, struct problem *problem)
 	return problem_set(problem, -EIO, packet.status, "%s", packet.text);
 }
 
-static int live(const struct elf_program *elf, const char *path, int fd, uint64_t start,
-	struct problem *problem)
+static int live(const struct program *program, uint64_t start, struct problem *problem)
 {
+	const bool is_image = program->elf.kind == ELF_KIND_LWK;
 	struct monitor_job job = {
 		.opt = &options,
 		.plan = &plan,
@@ -175,8 +171,8 @@ static int live(const struct elf_program *elf, const char *path, int fd, uint64_
 	int sock[2];
 	int err = 0;
 
-	if (elf->kind == ELF_KIND_LWK)
-		err = image_map(path, fd, &job.image, problem);
+	if (is_image)
+		err = image_map(program->path, program->fd, &job.image, problem);
 	/* Before there is any other thread: all inherit it but the vCPUs'. */
 	if (!err && plan.nhelpers)
 		err = affinity_set(plan.helper, plan.nhelpers, problem);
@@ -191,14 +187,12 @@ static int live(const struct elf_program *elf, const char *path, int fd, uint64_
 	close(sock[1]);
 	if (err)
 		return err;
-	if (elf->kind == ELF_KIND_LWK)
+	if (is_image)
 		return image_wait(sock[0], problem);
 	return proxy_main(
 		&(struct proxy_job){
 			.opt = &options,
-			.elf = elf,
-			.path = path,
-			.elf_fd = fd,
+			.program = program,
 			.sock = sock[0],
 		},
 		problem);
@@ -206,10 +200,9 @@ static int live(const struct elf_program *elf, const char *path, int fd, uint64_
 
 static int run(char *const *argv, struct problem *problem)
 {
-	static struct elf_program elf;
-	static char path[PATH_MAX];
+	static struct program program;
 	uint64_t start = __rdtsc();
-	int err, fd;
+	int err;
 
 	err = options_parse(argv, false, &options, problem);
 	if (err)
@@ -218,18 +211,15 @@ static int run(char *const *argv, struct problem *problem)
 		help_topic_print("run", stdout);
 		return 0;
 	}
-	fd = run_find(options.guest[0], path, sizeof(path), problem);
-	if (fd < 0)
-		return fd;
-	err = elf_inspect(fd, &elf, problem);
+	err = program_open(options.guest, &program, problem);
 	if (!err)
-		err = check_kind(path, &elf, problem);
-	options.program_low = err ? 0 : bytes_low(&elf);
+		err = check_kind(&program, problem);
+	options.program_low = err ? 0 : bytes_low(&program.elf);
 	if (!err)
 		err = make_plan(problem);
 	if (err)
 		return err;
-	return live(&elf, path, fd, start, problem);
+	return live(&program, start, problem);
 }
 
 int cmd_run(char *const *argv)

@@ -80,3 +80,22 @@ int run_find(const char *name, char *path, size_t size, struct problem *problem)
 	fd = open_program(path);
 	return fd < 0 ? not_runnable(name, fd, problem) : fd;
 }
+
+int run_open_interpreter(const char *name, const char *of, struct problem *problem)
+{
+	int fd = open_program(name);
+
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return problem_set(problem, fd, EXIT_LWVMM_NOT_FOUND,
+			"%s: its interpreter %s is not there: install it", of, name);
+	if (fd == -EACCES)
+		return problem_set(problem, fd, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: its interpreter %s: permission denied: it must be a readable and "
+			"executable file (chmod +rx)",
+			of, name);
+	if (fd < 0)
+		return problem_set(problem, fd, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: its interpreter %s cannot be opened (%s): check the file", of,
+			name, strerror(-fd));
+	return fd;
+}

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/proto.h"
@@ -19,6 +20,8 @@
 void server_init(struct server *s, struct vm *vm, struct janitor *janitor,
 	const struct options *opt, int sock)
 {
+	struct timespec now;
+
 	*s = (struct server){
 		.vm = vm,
 		.janitor = janitor,
@@ -28,6 +31,8 @@ void server_init(struct server *s, struct vm *vm, struct janitor *janitor,
 		.pid_fd = -1,
 		.stat_fd = -1,
 	};
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->born_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void server_close(struct server *s)
@@ -97,6 +102,8 @@ static int send_welcome(const struct server *s)
 	unsigned n = welcome_fds(s->vm, s->proc, fds);
 
 	memcpy(packet.helper, plan->helper, sizeof(packet.helper));
+	packet.plan = *plan;
+	snprintf(packet.view, sizeof(packet.view), "%d-%lx", (int)getpid(), s->born_ns);
 	for (unsigned i = 0; i < plan->nextents; i++)
 		packet.extent[i] = (struct proto_extent){
 			plan->extent[i].gpa, plan->extent[i].size, plan->extent[i].page_size};

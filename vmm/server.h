@@ -29,6 +29,7 @@ struct server {
 	int pid_fd;  /* of the proxy, to wait until all of it is gone; -1: none */
 	int stat_fd; /* its /proc/PID/stat, for SIGSTOP; -1: none */
 	bool stopped;
+	uint64_t born_ns; /* of the guest: tells it from one with the same pid */
 };
 
 void server_init(struct server *s, struct vm *vm, struct janitor *janitor,

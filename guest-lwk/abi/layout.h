@@ -37,6 +37,8 @@
 #define ABI_GATE_VA    0x00003ffffffc0000ULL /* software KVM: gate, page of futex waiters */
 #define ABI_VDSO_VA    0x00003ffffffe0000ULL /* time page, then the vDSO's pages */
 #define ABI_STACK_TOP  0x00003fffffe00000ULL /* main thread's stack grows down from here */
-#define ABI_MMAP_TOP   0x00003f0000000000ULL /* mmap areas grow down from here */
+/* mmap areas grow down from here; a program's interpreter (ld.so) ends here, so that it shares
+ * its blocks with the libraries that are mapped below it. */
+#define ABI_MMAP_TOP 0x00003f0000000000ULL
 
 #endif

@@ -130,7 +130,7 @@ struct abi_siginfo {
 };
 
 /* What a program is, once the proxy has read its file: the LWK makes memory of it. */
-#define ABI_EXEC_SEGS 16
+#define ABI_EXEC_SEGS 32 /* of the program and its interpreter together */
 enum { ABI_PROT_R = 1, ABI_PROT_W = 2, ABI_PROT_X = 4 }; /* as PROT_* of Linux */
 struct abi_exec_seg {
 	uint64_t va;       /* page-aligned */
@@ -145,12 +145,12 @@ struct abi_exec {
 	uint32_t nsegs;
 	uint32_t pad;
 	struct abi_exec_seg seg[ABI_EXEC_SEGS]; /* sorted, not overlapping */
-	uint64_t brk;                           /* program break, page-aligned */
+	uint64_t brk; /* program break, page-aligned: the end of the program's own segments */
 	uint64_t stack_max;  /* RLIMIT_STACK, bounded by the proxy to something finite */
 	uint64_t stack_need; /* bytes at the stack's top that the proxy will fill: committed */
 	uint64_t stack_top;  /* LWK's answer */
 	uint64_t vdso;       /* LWK's answer: AT_SYSINFO_EHDR, 0: none */
-	uint64_t entry;      /* where the program starts */
+	uint64_t entry;      /* where it starts: in the interpreter, if there is one */
 	uint64_t rsp;        /* proxy, with GO: first stack pointer */
 };
 
@@ -242,6 +242,8 @@ struct abi_share {
 				  by exchange */
 	uint32_t booted;       /* LWK: cores that have finished booting */
 	uint64_t tsc_boot;     /* LWK: TSC when core 0 had booted */
+	/* LWK: memory by node, bytes: all that is there, and what of it is not in use. */
+	uint64_t mem_total[ABI_MAX_NODES], mem_free[ABI_MAX_NODES];
 	struct abi_core core[ABI_MAX_CORES];
 	struct abi_proc proc[ABI_MAX_PROCS];
 	struct abi_mbox mbox[ABI_MAX_THREADS];

@@ -243,9 +243,9 @@
 	X(234, tgkill, LOCAL, tgkill, int, int, int) \
 	X(235, utimes, FORWARD, PROMPT, path, in(timeval2)) \
 	X(236, vserver, REFUSED, ENOSYS, "never in Linux") \
-	X(237, mbind, REFUSED, ENOSYS, "memory policies: a later version") \
-	X(238, set_mempolicy, REFUSED, ENOSYS, "memory policies: a later version") \
-	X(239, get_mempolicy, REFUSED, ENOSYS, "memory policies: a later version") \
+	X(237, mbind, LOCAL, mbind, ptr, len, int, ptr, len, int) \
+	X(238, set_mempolicy, LOCAL, set_mempolicy, int, ptr, len) \
+	X(239, get_mempolicy, LOCAL, get_mempolicy, ptr, ptr, len, ptr, int) \
 	X(240, mq_open, FORWARD, RESTART, path, int, int, in(mq_attr)) \
 	X(241, mq_unlink, FORWARD, PROMPT, path) \
 	X(242, mq_timedsend, FORWARD, RESTART, fd, in_len(3), len, int, in(timespec)) \
@@ -262,7 +262,7 @@
 	X(253, inotify_init, FORWARD, PROMPT, none) \
 	X(254, inotify_add_watch, FORWARD, PROMPT, fd, path, int) \
 	X(255, inotify_rm_watch, FORWARD, PROMPT, fd, int) \
-	X(256, migrate_pages, REFUSED, ENOSYS, "memory policies: a later version") \
+	X(256, migrate_pages, LOCAL, migrate_pages, int, len, ptr, ptr) \
 	X(257, openat, FORWARD, RESTART, fd, path, int, int) \
 	X(258, mkdirat, FORWARD, PROMPT, fd, path, int) \
 	X(259, mknodat, FORWARD, PROMPT, fd, path, int, int) \
@@ -287,7 +287,7 @@
 	X(276, tee, FORWARD, RESTART, fd, fd, len, int) \
 	X(277, sync_file_range, FORWARD, PROMPT, fd, int, len, int) \
 	X(278, vmsplice, REFUSED, ENOSYS, "it would lend memory beyond its return") \
-	X(279, move_pages, REFUSED, ENOSYS, "memory policies: a later version") \
+	X(279, move_pages, LOCAL, move_pages, int, len, ptr, ptr, ptr, int) \
 	X(280, utimensat, FORWARD, PROMPT, fd, path, in(timespec2), int) \
 	X(281, epoll_pwait, FORWARD, PROMPT, fd, out_n(epoll_event, 3), len, int, \
 		tempmask(6), len) \
@@ -372,7 +372,7 @@
 	X(447, memfd_secret, REFUSED, ENOSYS, "shared files need the window: a later version") \
 	X(448, process_mrelease, REFUSED, ENOSYS, "memory of other processes") \
 	X(449, futex_waitv, REFUSED, ENOSYS, "a later version") \
-	X(450, set_mempolicy_home_node, REFUSED, ENOSYS, "memory policies: a later version") \
+	X(450, set_mempolicy_home_node, LOCAL, set_mempolicy_home_node, ptr, len, int, int) \
 	X(451, cachestat, FORWARD, PROMPT, fd, in(cachestat_range), out(cachestat), int) \
 	X(452, fchmodat2, FORWARD, PROMPT, fd, path, int, int) \
 	X(453, map_shadow_stack, REFUSED, ENOSYS, "no shadow stacks") \

@@ -1,20 +1,41 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# initramfs.sh KERNEL_DIR OUT.cpio: the lab's base initramfs: busybox, init and the modules of
-# modules.txt with, for each group, the order in which to load them. Not compressed: a job is appended.
+# initramfs.sh KERNEL_DIR OUT.cpio: the lab's base initramfs: busybox, init, the programs of programs.txt and
+# the modules of modules.txt with, for each group, the order in which to load them. Not compressed: a job is
+# appended. (initramfs.sh --sources: every file that it is made of, but the kernel's.)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+
+programs() {
+	grep -v '^#' "$here/programs.txt"
+}
+
+# With the libraries and the loader, by the paths that ldd prints.
+libraries() {
+	programs | xargs ldd | grep -oE '/[^ :]+[.]so[^ :]*' | sort -u
+}
+
+if [ "$1" = --sources ]; then
+	echo /bin/busybox
+	programs
+	libraries
+	exit
+fi
 kernel=$1
 out=$2
 
 work=$(mktemp -d "$kernel/initramfs.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root"/{bin,dev,proc,sys,tmp,mnt,etc,modules,job,root}
+mkdir -p "$root"/{bin,usr/share,dev,proc,sys,tmp,mnt,etc,modules,job,out,root}
 
 cp /bin/busybox "$root/bin/"
 for applet in $(/bin/busybox --list); do
 	[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+done
+{ programs; libraries; } | while read -r file; do
+	mkdir -p "$root$(dirname "$file")"
+	cp -L "$file" "$root$file"
 done
 install -m 755 "$here/init" "$root/init"
 echo 'root:x:0:0:root:/tmp:/bin/sh' > "$root/etc/passwd"

@@ -3,7 +3,8 @@
 # A host that is not ready: no KVM, no permission, exhausted pools, limits. Most of it is arranged in a mount
 # namespace of its own or a control group made for the purpose, so that the machine stays as it is.
 
-as_nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
+# By its path: the lab's busybox has a setpriv of its own.
+as_nobody="$(command -v setpriv) --reuid 65534 --regid 65534 --clear-groups"
 
 # in_namespace COMMANDS WORDS...: runs WORDS after COMMANDS in a mount namespace of its own.
 in_namespace() {
@@ -32,12 +33,13 @@ run_kvm_absent() {
 		$as_nobody "$LWVMM" run --cores "$ONE_CORE" --mem 256M -- "$hello"
 }
 
-# Nobody may not grow a pool, and there is none to take from.
+# Nobody may not grow a pool, and there is not that much to take from.
 run_pool_short() {
-	local size
+	local size mem=1
 	for size in 2M 1G; do
+		[ $size = 2M ] || mem=$(($(cat /sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages) + 1))
 		refused "pool-exhausted-$size" 125 in_namespace "rm -f '$OUT/kvm-node'; $open_kvm" \
-			$as_nobody "$LWVMM" run --cores "$ONE_CORE" --mem 1G --page $size -- "$hello"
+			$as_nobody "$LWVMM" run --cores "$ONE_CORE" --mem ${mem}G --page $size -- "$hello"
 	done
 	refused pool-too-large 125 bounded "$LWVMM" run --cores "$ONE_CORE" --page 1G --mem \
 		"$(($(awk '/^MemTotal/ { print $2 }' /proc/meminfo) / 1048576 - 1))G" -- "$hello"

@@ -58,7 +58,60 @@ run_bad_elfs() {
 	refused_run guest-below-file 126\ 127 --cores "$ONE_CORE" --mem 256M -- "$dir/text/below"
 	refused_run guest-empty-name 127 --cores "$ONE_CORE" --mem 256M -- ''
 	refused_run guest-device 126 --cores "$ONE_CORE" --mem 256M -- /dev/null
-	[ ! -e /bin/cat ] || refused_run guest-dynamic '126 127' --cores "$ONE_CORE" --mem 256M -- /bin/cat
+}
+
+# bad_script NAME STATUS TEXT: a script with this text (a format of printf).
+bad_script() {
+	local file=$OUT/elfs/script-$1
+	# shellcheck disable=SC2059
+	printf "$3" > "$file"
+	chmod +x "$file"
+	refused_run "script-$1" "$2" --cores "$ONE_CORE" --mem 256M -- "$file"
+}
+
+run_bad_scripts() {
+	local dir=$OUT/elfs i
+	bad_script empty 126 '#!'
+	bad_script empty-line 126 '#!\n'
+	bad_script blanks 126 '#!  \t \nx\n'
+	bad_script absent 127 '#!/nowhere/sh\n'
+	bad_script absent-relative 127 '#!sh\n'
+	bad_script directory 126 '#!/usr\n'
+	bad_script not-executable 126 '#!/etc/passwd\n'
+	bad_script text 126 "#!$dir/text\n"
+	bad_script itself 126 "#!$dir/script-itself\n"
+	bad_script cut-off 126 "#!/$(seq -s / 1 200)\n"
+	bad_script zero 127 '#!/nowhere\0/sh\n'
+	bad_script level0 126 "#!$dir/text\n"
+	for i in 1 2 3 4 5; do
+		bad_script level$i 126 "#!$dir/script-level$((i - 1))\n"
+	done
+}
+
+# with_interpreter NAME STATUSES FILE: a good dynamic program with FILE as its interpreter.
+with_interpreter() {
+	local program=$OUT/elfs/wants-$1
+	gcc -O2 -o "$program" "$TESTS/programs/hello.c" -Wl,--dynamic-linker="$3" 2> /dev/null ||
+		{ ring_not_ok "interpreter-$1" "the program does not compile"; return; }
+	refused_run "interpreter-$1" "$2" --cores "$ONE_CORE" --mem 256M -- "$program"
+}
+
+# Those of the corpus, and others, as the interpreter of a program.
+run_bad_interpreters() {
+	local dir=$OUT/elfs name
+	command -v gcc > /dev/null || return 0
+	with_interpreter absent 127 /nowhere/ld.so
+	with_interpreter directory 126 /usr
+	with_interpreter not-executable 126 /etc/passwd
+	with_interpreter device 126 /dev/null
+	for name in text machine-arm class-32 no-headers truncated-6 segments-overlap segment-wraps \
+		segment-in-kernel offset-misaligned file-exceeds-memory; do
+		with_interpreter $name 126 "$dir/$name"
+	done
+	# An interpreter that lies where the program lies: both want the same addresses.
+	gcc -O2 -no-pie -fno-pie -o "$dir/wants-same" "$TESTS/programs/hello.c" \
+		-Wl,--dynamic-linker="$(program_path hello static)" &&
+		refused_run interpreter-same-place 126 --cores "$ONE_CORE" --mem 256M -- "$dir/wants-same"
 }
 
 run_bad_sizes() {
@@ -104,6 +157,8 @@ run_bad_input() {
 	program_build hello static || return
 	hello=$(program_path hello static)
 	run_bad_elfs
+	run_bad_scripts
+	run_bad_interpreters
 	run_bad_sizes
 	run_bad_cores
 	run_bad_options

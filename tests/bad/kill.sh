@@ -15,11 +15,13 @@ vmm_of() {
 
 # kill_at NAME SIGNAL STATUS MS DEED: to the process that the shell sees.
 kill_at() {
-	local name=$1 sig=$2 wanted_status=$3 ms=$4 deed=$5 pid status changes
+	local name=$1 sig=$2 wanted_status=$3 ms=$4 deed=$5 pid comm status changes
 	# A shell's background starts with SIGINT ignored.
 	env --default-signal=INT "$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" "$deed" \
 		> /dev/null 2> "$OUT/kill.err" &
 	pid=$!
+	# Until it is lwvmm that the signal meets: env may not have let go of SIGINT yet.
+	until read -r comm < "/proc/$pid/comm" && [ "$comm" = "$(basename "$LWVMM")" ]; do :; done
 	sleep "$(printf '0.%03d' "$ms")"
 	kill -s "$sig" $pid
 	end_of $pid 2> /dev/null

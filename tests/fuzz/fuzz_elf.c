@@ -33,7 +33,7 @@ static void check_segments(const struct elf_program *p, uint64_t file_size)
 {
 	uint64_t above = 0;
 
-	MUST(p->nsegs >= 1 && p->nsegs <= ABI_EXEC_SEGS);
+	MUST(p->nsegs >= 1 && p->nsegs <= ELF_MAX_SEGS);
 	MUST(p->align >= PAGE && !(p->align & (p->align - 1)));
 	for (unsigned i = 0; i < p->nsegs; i++) {
 		const struct elf_segment *s = &p->seg[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A host with strange files: the readers take what is there, and a plan made from it keeps its
- * promises. An input is a sequence of (number of a file, length, content); files that it does
- * not name are a sane host's.
+ * promises. An input is two bytes of what is asked for, then a sequence of (number of a file,
+ * length, content); files that it does not name are a sane host's.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +28,7 @@ static const struct {
 	{CPU "cpu1/topology/core_id", "0"},
 	{CPU "cpu0/topology/thread_siblings_list", "0-1"},
 	{CPU "cpu2/topology/thread_siblings_list", "2-3"},
+	{NODE "possible", "0-2"},
 	{NODE "online", "0-1"},
 	{NODE "node0/cpulist", "0-1"},
 	{NODE "node1/cpulist", "2-3"},
@@ -60,6 +61,7 @@ static const struct {
 #define NFILES (sizeof(files) / sizeof(files[0]))
 
 static char root[] = "/dev/shm/lwvmm-fuzz-XXXXXX";
+static bool have_root;
 static struct host host;
 static struct plan plan;
 
@@ -87,12 +89,29 @@ static void remove_root(void)
 		fprintf(stderr, "%s is left\n", root);
 }
 
+/* Either there is a valid SLIT for all that are online, or the default for all. */
+static void check_distance(unsigned from, unsigned to)
+{
+	unsigned d = host.node[from].distance[to];
+
+	if (!host.node[from].present || !host.node[to].present)
+		MUST(!host.node[from].present || !d);
+	else if (from == to)
+		MUST(d == 10);
+	else
+		MUST(d > 10 && (!host.slit_odd[0] || d == 20));
+}
+
 static void check_host(void)
 {
 	MUST(host.ncpus >= 1 && host.ncpus <= HOST_MAX_CPUS);
 	MUST(host.nnodes >= 1 && host.nnodes <= HOST_MAX_NODES);
 	for (unsigned i = 0; i < host.ncpus; i++)
 		MUST(host.cpu[i].node < host.nnodes && host.cpu[i].first_sibling < host.ncpus);
+	for (unsigned i = 0; i < host.nnodes; i++) {
+		for (unsigned k = 0; k < host.nnodes; k++)
+			check_distance(i, k);
+	}
 }
 
 static void check_plan(void)
@@ -104,6 +123,7 @@ static void check_plan(void)
 	for (unsigned i = 0; i < plan.nvcpus; i++) {
 		MUST(plan.vcpu[i].core < host.ncpus && host.cpu[plan.vcpu[i].core].online);
 		MUST(plan.vcpu[i].guest_node < plan.nnodes && plan.vcpu[i].sibling_of <= i);
+		MUST(plan.vcpu[i].host_node == host.cpu[plan.vcpu[i].core].node);
 		for (unsigned k = 0; k < i; k++)
 			MUST(plan.vcpu[i].core != plan.vcpu[k].core);
 	}
@@ -115,10 +135,34 @@ static void check_plan(void)
 		MUST(e->gpa >= above &&
 			(e->gpa >= PLAN_HOLE_END || e->gpa + e->size <= PLAN_HOLE_START));
 		MUST(e->host_node < host.nnodes && e->guest_node < plan.nnodes);
+		MUST(host.node[e->host_node].allowed && host.node[e->host_node].mem_total);
 		above = e->gpa + e->size;
 		sum += e->size;
 	}
 	MUST(sum == plan.mem && plan.mem >= PLAN_MIN_MEM);
+}
+
+/* The first two bytes of an input say what is asked for. */
+static struct options ask(const uint8_t *data, size_t size)
+{
+	struct options opt = {.mem = MIB(256) + (size ? data[0] * MIB(64) : 0)};
+	unsigned how = size > 1 ? data[1] : 0;
+
+	opt.no_smt = how & 1;
+	if (how & 2) {
+		opt.numa = NUMA_NONE;
+	} else if (how & 4) {
+		opt.numa = NUMA_SPLIT;
+		opt.numa_nodes = 1 + (how >> 5);
+	}
+	for (unsigned i = 0; how & 8 && i < 1 + (how >> 4) % 4; i++) {
+		opt.mem_part[i].node = (uint16_t)(i * (1 + (how >> 6)));
+		opt.mem_part[i].size = opt.mem / 4 + 1;
+		opt.nmem_parts++;
+	}
+	if (opt.nmem_parts)
+		opt.mem = opt.nmem_parts * (opt.mem / 4 + 1);
+	return opt;
 }
 
 static void check_answers(const struct options *opt)
@@ -137,17 +181,18 @@ static void check_answers(const struct options *opt)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct options opt = {.mem = MIB(256) + (size ? data[0] * MIB(64) : 0)};
+	struct options opt = ask(data, size);
 	struct problem problem = {0};
 	uint64_t changed = 0;
 
-	if (root[sizeof(root) - 2] == 'X') {
+	if (!have_root) {
 		MUST(mkdtemp(root));
+		have_root = true;
 		atexit(remove_root);
 		for (unsigned i = 0; i < NFILES; i++)
 			put(i, files[i].text, strlen(files[i].text));
 	}
-	for (size_t at = 1; at + 2 <= size;) {
+	for (size_t at = 2; at + 2 <= size;) {
 		unsigned i = data[at] % NFILES;
 		size_t len = data[at + 1] < size - at - 2 ? data[at + 1] : size - at - 2;
 

@@ -41,6 +41,21 @@ static void check_size(const char *text)
 		MUST(bytes && size_format(bytes, formatted)[0]);
 }
 
+static void check_parts(const struct options *opt)
+{
+	uint64_t sum = 0;
+
+	MUST(opt->nmem_parts <= OPTIONS_MAX_PARTS && opt->mem <= INT64_MAX);
+	for (unsigned i = 0; i < opt->nmem_parts; i++) {
+		MUST(opt->mem_part[i].size);
+		sum += opt->mem_part[i].size;
+		for (unsigned k = 0; k < i; k++)
+			MUST(opt->mem_part[i].node != opt->mem_part[k].node);
+	}
+	MUST(!opt->nmem_parts || sum == opt->mem);
+	MUST((opt->numa == NUMA_SPLIT) == (opt->numa_nodes > 0));
+}
+
 static void check_options(char *const *words, bool plan)
 {
 	static struct options opt;
@@ -55,6 +70,7 @@ static void check_options(char *const *words, bool plan)
 	MUST(opt.nenv <= OPTIONS_MAX_ENV && opt.ncores <= 256 &&
 		(!opt.have_cores || opt.ncores));
 	MUST(opt.timeout_s >= 0);
+	check_parts(&opt);
 	for (unsigned i = 0; i < opt.nenv; i++)
 		MUST(strchr(opt.env[i], '='));
 	MUST(opt.help || plan || (opt.guest && opt.guest[0]));

@@ -38,10 +38,13 @@ static s64 mmap_expected(u64 va, u64 len, u64 flags)
 static void mapped(u64 va, u64 len, u32 prot, u64 flags, u64 off)
 {
 	bool file = !(flags & MAP_ANONYMOUS);
+	/* Behind a file's end: a library's .bss. */
+	bool bss = flags & MAP_FIXED && model_page(va)->beyond;
 
 	if (flags & MAP_FIXED)
 		model_unmap(va, va + len);
-	model_map(va, va + len, prot, lazy_mode() || flags & MAP_NORESERVE);
+	/* Of a file only what is read is committed; what is lazy may still be. */
+	model_map(va, va + len, prot, file || bss || lazy_mode() || flags & MAP_NORESERVE);
 	for (u64 at = 0; file && at < len; at += PAGE_SIZE) {
 		if (off + at < FILE_PAGES * PAGE_SIZE)
 			model_tag(va + at, FILE_TAG(off + at));
@@ -58,7 +61,10 @@ static void do_mmap(u64 va, u64 len, u32 prot, u64 flags, u64 fd, u64 off)
 	s64 wanted = mmap_expected(va, len, flags);
 	bool excused = short_of(va, len) ||
 		       (!(flags & (MAP_FIXED | MAP_NOREPLACE)) && short_of(0, len));
+	policy_for(0, true);
 	s64 ret = CALL(sys_mmap(va, len, prot, flags, fd, off));
+
+	policy_for(0, false);
 
 	sim_trace("mmap %lx %lx prot %u flags %lx fd %lu = %lx", va, len, prot, flags, fd,
 		(u64)ret);
@@ -165,7 +171,10 @@ static void call_brk(void)
 	u64 end = ALIGN_UP(to, PAGE_SIZE);
 	bool grows = end > old_end, free = !grows || model_all(old_end, end, PAGE_UNMAPPED);
 	bool excused = short_of(old_end, grows ? end - old_end : 0);
+	policy_for(0, true);
 	s64 ret = CALL(sys_brk(to));
+
+	policy_for(0, false);
 
 	sim_trace("brk %lx = %lx", to, (u64)ret);
 	if (ret == (s64)old && (!free || excused))
@@ -202,12 +211,14 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 {
 	u32 prot = model_page(from)->prot;
 	bool beyond = model_page(from)->beyond;
+	u32 policy = model_page(from)->policy;
 
 	if (to == from) {
 		if (new_len < old_len)
 			model_unmap(from + new_len, from + old_len);
 		else
 			model_map(from + old_len, from + new_len, prot, lazy);
+		model_policy(from, from + new_len, policy);
 		if (beyond)
 			model_beyond(from, from + new_len);
 		return;
@@ -215,6 +226,7 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 	if (fixed)
 		model_unmap(to, to + new_len);
 	model_map(to, to + new_len, prot, lazy);
+	model_policy(to, to + new_len, policy);
 	model_copy(from, to, MIN(old_len, new_len));
 	if (beyond)
 		model_beyond(to, to + new_len);
@@ -243,7 +255,10 @@ static void call_mremap(void)
 		       (!flags && (!room || a.va + new_len > ABI_MMAP_TOP));
 	/* Alike pages may still be two mappings, with different modes of commitment. */
 	bool whole = vma && vma->end >= a.va + a.len;
+	policy_for(model_page(a.va)->policy, true);
 	s64 ret = CALL(sys_mremap(a.va, a.len, new_len, flags, to));
+
+	policy_for(0, false);
 
 	sim_trace("mremap %lx %lx -> %lx flags %lu %lx = %lx", a.va, a.len, new_len, flags, to,
 		(u64)ret);
@@ -265,7 +280,7 @@ void call_random(void)
 {
 	struct area a = part_pick();
 
-	switch (sim_random(16)) {
+	switch (sim_random(20)) {
 	case 0 ... 2:
 		call_mmap();
 		break;
@@ -293,7 +308,10 @@ void call_random(void)
 	case 14:
 		call_check();
 		break;
-	default:
+	case 15:
 		call_on_vdso();
+		break;
+	default:
+		call_policy();
 	}
 }

@@ -48,5 +48,14 @@ void call_mincore(void);
 void call_check(void);
 void call_on_vdso(void);
 void call_random(void);
+/* mm_call_policy.c */
+void call_policy(void);
+/* A random page's policy is the model's. */
+void policy_verify(void);
+/* What commits from here on is for this policy (only), or also for that of its pages. */
+void policy_for(u32 number, bool only);
+/* A new life; has it had policies by which memory runs out while there is some? */
+void policies_begin(void);
+bool policies_strict(void);
 
 #endif

@@ -115,6 +115,18 @@ void model_tag(u64 va, u32 tag)
 	page(va)->tag = tag;
 }
 
+void model_policy(u64 start, u64 end, u32 number)
+{
+	FOR_PAGES(p, va, start, end)
+	p->policy = (u16)number;
+}
+
+void model_lazy(u64 start, u64 end)
+{
+	FOR_PAGES(p, va, start, end)
+	p->lazy = p->state == PAGE_MAPPED;
+}
+
 void model_copy(u64 from, u64 to, u64 len)
 {
 	for (u64 at = 0; at < len; at += PAGE_SIZE)

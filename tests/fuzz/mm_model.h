@@ -9,9 +9,10 @@ enum page_state { PAGE_UNMAPPED, PAGE_MAPPED, PAGE_KERNEL /* time page, vDSO */ 
 
 struct page {
 	u8 state, prot;
-	u8 lazy;   /* may fault: committed at first touch, or there was no memory */
-	u8 beyond; /* behind the end of the file it maps: SIGBUS */
-	u32 tag;   /* what is in it: model_fill(); 0: zeroes */
+	u8 lazy;    /* may fault: committed at first touch, or there was no memory */
+	u8 beyond;  /* behind the end of the file it maps: SIGBUS */
+	u16 policy; /* mm_call_policy.c */
+	u32 tag;    /* what is in it: model_fill(); 0: zeroes */
 };
 
 const struct page *model_page(u64 va);
@@ -28,6 +29,9 @@ void model_discard(u64 start, u64 end);
 void model_copy(u64 from, u64 to, u64 len);
 void model_beyond(u64 start, u64 end);
 void model_tag(u64 va, u32 tag);
+void model_policy(u64 start, u64 end, u32 number);
+/* There was, or is, little memory: what is mapped may have to be touched first. */
+void model_lazy(u64 start, u64 end);
 
 /* The content of a page with this tag, and if a page has it. */
 void model_fill(u64 *words, u32 tag);

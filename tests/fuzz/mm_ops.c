@@ -98,14 +98,23 @@ u32 random_prot(void)
  * A 1 GiB page is one process's, under one GiB of its addresses. So it is of no use in a GiB
  * that has 2 MiB pages already (or the vDSO), nor at address 0.
  */
-bool short_of(u64 va, u64 bytes)
+static bool short_on(u64 set, u64 va, u64 bytes)
 {
 	u64 start = va ? va : SIM_LARGE_START, end = va ? va + bytes + 1 : SIM_LARGE_END;
 
-	if (host_free_blocks() >= bytes / BLOCK_SIZE + 6)
+	if (host_free_blocks(set) >= bytes / BLOCK_SIZE + 6)
 		return false;
-	return host_free_gibs() < bytes / GIB_SIZE + 2 || start < GIB_SIZE ||
+	return host_free_gibs(set) < bytes / GIB_SIZE + 2 || start < GIB_SIZE ||
 	       end > ALIGN_DOWN(ABI_VDSO_VA, GIB_SIZE) || host_has_small(start, end);
+}
+
+bool short_of(u64 va, u64 bytes)
+{
+	bool is = short_on(~0ULL, va, bytes);
+
+	for (u32 node = 0; node < nodes.count && policies_strict(); node++)
+		is |= short_on(1ULL << node, va, bytes);
+	return is;
 }
 
 /* ---- touches ---- */
@@ -130,7 +139,10 @@ static void touch(u64 va, enum sim_kind kind)
 		return;
 	if (p->beyond)
 		expect = -ENOMEM;
+	policy_for(p->policy, true);
 	s64 ret = sim_touch(va, kind, &ptr, &faulted);
+
+	policy_for(0, false);
 
 	if (ret == -ENOMEM && !expect && excused)
 		return;
@@ -216,6 +228,9 @@ void ops_begin(const struct mm_config *with)
 	u64 vdso = ABI_VDSO_VA;
 
 	config = with;
+	policies_begin();
+	for (u32 i = 0; i < SIM_CORES; i++)
+		cores[i].current->policy = (struct mempolicy){0};
 	sim_proc.share->commit = config->commit;
 	sim_trace("begin");
 	sim_enter();
@@ -241,6 +256,7 @@ static void check(void)
 {
 	sim_tlb_check();
 	host_check(sim_proc.mm.committed);
+	policy_verify();
 }
 
 void ops_step(void)

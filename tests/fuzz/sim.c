@@ -225,12 +225,10 @@ static void cores_boot(void)
 {
 	struct abi_share *share = (void *)(SIM_ARENA + (1 << 20));
 
-	machine = (struct machine){.software_kvm = true,
-		.tsc_khz = 2000000,
-		.tsc_hz = 2000000000,
-		.nnodes = 2,
-		.share = share};
+	machine = (struct machine){
+		.software_kvm = true, .tsc_khz = 2000000, .tsc_hz = 2000000000, .share = share};
 	ncores = SIM_CORES;
+	nodes = (struct nodes){.distance = {{10, 21, 17}, {21, 10, 16}, {17, 16, 10}}};
 	boot_table = SIM_GPA;
 	((u64 *)SIM_ARENA)[511] = PTE_PRESENT;
 	sim_proc.share = &share->proc[0];
@@ -238,6 +236,7 @@ static void cores_boot(void)
 		cores[i].self = &cores[i];
 		cores[i].index = i;
 		cores[i].node = i % 2;
+		node_add(i % 2, false);
 		cores[i].share = &share->core[i];
 		cores[i].current = &program[i];
 		program[i].proc = &sim_proc;
@@ -269,6 +268,8 @@ void sim_boot(const struct sim_range *ranges, u32 n)
 	host_boot(ram, ranges, n);
 	for (u32 i = 0; i < n; i++) {
 		pmem_add(gpa, ranges[i].size, ranges[i].host_page, ranges[i].node);
+		node_add(ranges[i].node, true);
 		gpa += ranges[i].size;
 	}
+	node_sort();
 }

@@ -77,10 +77,18 @@ void host_janitor(bool all);
 /* Where the proxy has va mapped. NULL: nowhere. */
 void *host_proxy_ptr(u64 va);
 u64 host_proxy_block(u64 va);
-/* Free RAM (with what is on its way back) in 2 MiB blocks and, whole ones only, 1 GiB blocks.
+/* Free RAM of a set of nodes (with what is on its way back) in 2 MiB blocks and, whole ones
+ * only, 1 GiB blocks.
  */
-u64 host_free_blocks(void);
-u64 host_free_gibs(void);
+u64 host_free_blocks(u64 set);
+u64 host_free_gibs(u64 set);
+/* Nodes that have 2 MiB blocks to give right now; and that of a block. */
+u64 host_nodes_free(void);
+/* Nodes that have any such block. */
+u64 host_nodes_small(void);
+u32 host_node(u64 gpa);
+/* mm_call_policy.c: a block of this node is to serve va. */
+void policy_check(u64 va, u32 node, bool gib);
 /* The proxy has a 2 MiB page somewhere in the GiBs that [start, end) touches. */
 bool host_has_small(u64 start, u64 end);
 /* Where mm_va.c puts what is large. */

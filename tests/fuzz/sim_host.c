@@ -78,24 +78,33 @@ void *host_proxy_ptr(u64 va)
 
 /* ---- what the LWK calls ---- */
 
-/* Memory is the node's that the thread runs on, while that has any (1 GiB pages are scarcer:
- * any node's). */
-static void node_check(const struct block *got)
+u64 host_nodes_free(void)
 {
-	u32 node = this_core()->node;
+	u64 set = 0;
 
-	if (got->gib || got->node == node)
-		return;
 	for (u64 i = 0; i < nblocks; i++)
-		if (!blocks[i].gib && blocks[i].node == node && blocks[i].owner == OWNER_NOBODY)
-			sim_fail("log: memory of node %u for a thread on node %u, which has "
-				 "some",
-				got->node, node);
+		if (!blocks[i].gib && blocks[i].owner == OWNER_NOBODY)
+			set |= 1ULL << blocks[i].node;
+	return set;
+}
+
+u64 host_nodes_small(void)
+{
+	u64 set = 0;
+
+	for (u64 i = 0; i < nblocks; i++)
+		set |= (u64)!blocks[i].gib << blocks[i].node;
+	return set;
+}
+
+u32 host_node(u64 gpa)
+{
+	return block_of(gpa, "node")->node;
 }
 
 static void log_map(u64 va, u64 len, u64 gpa)
 {
-	node_check(block_of(gpa, "log"));
+	policy_check(va, block_of(gpa, "log")->node, block_of(gpa, "log")->gib);
 	for (u64 at = 0; at < len; at += BLOCK_SIZE) {
 		struct block *b = block_of(gpa + at, "log");
 
@@ -218,6 +227,9 @@ static void take(void)
 		for (u64 at = 0; at < rec->len; at += BLOCK_SIZE) {
 			const struct block *b = block_of(rec->gpa + at, "reclaim");
 
+			if (b->gib != block_of(rec->gpa, "reclaim")->gib ||
+				b->node != block_of(rec->gpa, "reclaim")->node)
+				sim_fail("reclaim: a record of two ranges: %lx", rec->gpa);
 			if (b->owner != OWNER_LEAVING || b->va != rec->va + at)
 				sim_fail("reclaim: block %lx for va %lx is %d of va %lx",
 					rec->gpa + at, rec->va + at, b->owner, b->va);
@@ -260,24 +272,25 @@ void host_janitor(bool all)
 
 /* ---- what is left ---- */
 
-u64 host_free_blocks(void)
+u64 host_free_blocks(u64 set)
 {
 	u64 n = 0;
 
 	for (u64 i = 0; i < nblocks; i++)
-		n += !blocks[i].gib &&
+		n += !blocks[i].gib && set >> blocks[i].node & 1 &&
 		     (blocks[i].owner == OWNER_NOBODY || blocks[i].owner == OWNER_LEAVING);
 	return n;
 }
 
-u64 host_free_gibs(void)
+u64 host_free_gibs(u64 set)
 {
 	u64 n = 0;
 
 	for (u64 i = 0; i + 512 <= nblocks;) {
 		u64 k = 0;
 
-		if ((first_gpa / BLOCK_SIZE + i) % 512 || !blocks[i].gib) {
+		if ((first_gpa / BLOCK_SIZE + i) % 512 || !blocks[i].gib ||
+			!(set >> blocks[i].node & 1)) {
 			i++;
 			continue;
 		}

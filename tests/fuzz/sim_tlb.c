@@ -66,8 +66,9 @@ void tlb_flush(u32 core, u64 root)
 	memset(hw[core].tlb, 0, sizeof(hw[core].tlb));
 }
 
-/* The leaf of va's 4 KiB page: its gpa with PTE_WRITE and PTE_NX; 0: not present. */
-static u64 walk(u64 va)
+/* The leaf of va's 4 KiB page: its gpa with PTE_WRITE and PTE_NX; 0: not present. To use it is
+ * to mark it. */
+static u64 walk(u64 va, bool use)
 {
 	u64 *table = gpa_to_ptr(sim_proc.mm.root);
 
@@ -81,6 +82,8 @@ static u64 walk(u64 va)
 		if (shift == 12 || (shift == 21 && entry & PTE_LARGE)) {
 			u64 size = 1ULL << shift;
 
+			if (use)
+				table[va >> shift & 511] |= PTE_ACCESSED;
 			if (shift == 12 && entry & PTE_LARGE)
 				sim_fail("va %lx: PAT bit in a 4 KiB entry: %lx", va, entry);
 			return (((entry & PTE_ADDR & ~(size - 1)) + (va & (size - 1))) &
@@ -114,7 +117,7 @@ static u64 lookup(u64 page, enum sim_kind kind)
 	/* A fault removes the entry that it came by, as on hardware. */
 	if (slot->page == page)
 		slot->page = 0;
-	u64 leaf = walk(page);
+	u64 leaf = walk(page, true);
 
 	if (leaf)
 		*slot = (struct tlb_entry){page, leaf};
@@ -152,7 +155,7 @@ void sim_tlb_check(void)
 
 			if (!t->page)
 				continue;
-			u64 leaf = walk(t->page);
+			u64 leaf = walk(t->page, false);
 			u64 same = (leaf ^ t->leaf) & PTE_ADDR;
 			bool more = !leaf || same || (t->leaf & ~leaf & PTE_WRITE) ||
 				    (leaf & ~t->leaf & PTE_NX);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
-# Runs in the lab (busybox sh): the cases of /job/cases.txt, one result line each to ttyS1. Then looks at
-# what they left behind. Status 1 when a case failed. CASE_SECONDS is set by lab.sh.
+# Runs in the lab (busybox sh): the cases of /job/cases.txt and the parts of the kvm ring in /job/parts, one
+# result line each to ttyS1. Then looks at what they left behind. Status 1 when one failed. CASE_SECONDS is set
+# by job.sh.
 failed=0
 
 result() {
@@ -16,6 +17,12 @@ pools() {
 hundredths() {
 	read -r up _ < /proc/uptime
 	echo "${up%.*}${up#*.}"
+}
+
+# took SINCE: the time since then, for a result line.
+took() {
+	local t=$(($(hundredths) - $1))
+	echo "$((t / 100)).$(printf %02d $((t % 100))) s"
 }
 
 # Where everything stands when a case hangs, to the console; then the end of it.
@@ -34,12 +41,17 @@ end_hung_case() {
 	kill -9 "$3"
 }
 
+# Every guest leaves its account on the host that runs the lab.
+with_account() {
+	echo "$2" | sed "s,lwvmm run ,lwvmm run --json /out/$1.json ,"
+}
+
 run_case() {
 	name=$1 line=$2 program=$3 wanted=$4 regex=$5
 	rm -rf /tmp/case /tmp/hung
 	mkdir /tmp/case
 	start=$(hundredths)
-	(cd /tmp/case && exec sh -c "$line") > /tmp/out 2>&1 < /dev/null &
+	(cd /tmp/case && exec sh -c "$(with_account "$name" "$line")") > /tmp/out 2>&1 < /dev/null &
 	pid=$!
 	end_hung_case "$name" "$program" $pid &
 	guard=$!
@@ -47,8 +59,7 @@ run_case() {
 	status=$?
 	kill $guard 2> /dev/null
 	wait $guard
-	took=$(($(hundredths) - start))
-	took="$((took / 100)).$(printf %02d $((took % 100))) s"
+	took=$(took "$start")
 
 	why=
 	if [ -e /tmp/hung ]; then
@@ -88,12 +99,48 @@ check_left_behind() {
 	fi
 }
 
+# Result lines of tests/kvm.sh as our own: with the part's name before and the time behind.
+part_results() {
+	local part=$1 since line
+	since=$(hundredths)
+	while read -r line; do
+		case $line in
+		'ok '* | 'skip '*) result "${line%% *} $part/${line#* } ($(took "$since"))" ;;
+		'not ok '*)
+			result "not ok $part/${line#not ok } ($(took "$since"))"
+			failed=1
+			;;
+		*" passed, "*) result "ok part-$part ($(took "$part_start"))" ;;
+		*) echo "lab: $line" ;;
+		esac
+		case $line in 'ok '* | 'not ok '* | 'skip '*) since=$(hundredths) ;; esac
+	done
+	return $failed
+}
+
+# run_part PART[/PATTERN]: natively on two CPUs that nothing is kept from, as many as the guests have.
+run_part() {
+	part_start=$(hundredths)
+	LWVMM=/job/bin/lwvmm OUT=/tmp/kvm CORES=2-3 RING=lab NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=20 \
+		CASE_SECONDS=$CASE_SECONDS dash /job/tests/kvm.sh "$1" 2>&1 < /dev/null | part_results "${1%%/*}" ||
+		failed=1
+}
+
+# Programs that are meant to fault are none of the kernel's concern.
+echo 0 > /proc/sys/debug/exception-trace
 kvm_alive hold > /tmp/held &
 while ! grep -q held /tmp/held && kill -0 $!; do sleep 0.1; done
 pools > /tmp/pools.before
+since=$(hundredths)
 while IFS='|' read -r name command program wanted regex; do
 	run_case "$name" "$command $program" "${program%% *}" "$wanted" "$regex"
 done < /job/cases.txt
+result "# lab: the cases took $(took "$since")"
+mv /job/out /tmp/kvm
+while read -r part; do
+	run_part "$part"
+done < /job/parts
+find /tmp/kvm/work -name '*.diff' -size +0 -exec cp {} /out/ \; 2> /dev/null
 check_left_behind
 read -r up _ < /proc/uptime
 result "# lab time at the end: $up s"

@@ -1,20 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# lab.sh [CASE...]: boots the lab once and runs the cases of cases.txt in it (all, or those whose names
-# match the patterns). lab.sh --shell: a shell in the same machine, with the same programs in its path.
-# LWVMM names the binary; artefacts are left in out/lab: console.log (kernel log and every output),
-# results.log. The lab's kernel is kept in LWVMM_LAB_CACHE. LAB_SECONDS and LAB_CASE_SECONDS are the limits.
+# lab.sh [PATTERN...]: boots the lab's machines (machine.sh), one after the other, and runs in each what is for
+# it: the cases of cases.txt, the matrix of matrix.txt (as matrix-NAME), and in the first one the parts of
+# tests/kvm.sh (as PART/NAME). All, or those whose names match the patterns. lab.sh --shell [MACHINE]: a shell
+# in a machine, with the same programs in its path.
+# LWVMM names the binary. out/lab has results.tap, results.xml and a folder for each machine: console.log
+# (kernel log and every output), results.log, accounts/ (what lwvmm --json wrote). The lab's kernel is kept in
+# LWVMM_LAB_CACHE. LAB_SECONDS (a machine) and LAB_CASE_SECONDS are the limits.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+export TESTS="$PWD/tests"
 . tests/ring.sh
 . tests/lab/machine.sh
+. tests/lab/boot.sh
+. tests/lab/job.sh
+. tests/programs/build.sh
 
 lwvmm=${LWVMM:-build/lwvmm}
-seconds=${LAB_SECONDS:-300}
+seconds=${LAB_SECONDS:-900}
 case_seconds=${LAB_CASE_SECONDS:-60}
 silence=$((case_seconds + 30))
 cache=${LWVMM_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lwvmm-lab}
-out=out/lab
+lab=${LAB_OUT:-out/lab}
+OUT=$lab
 
 die() {
 	echo "lab.sh: $*" >&2
@@ -23,183 +31,81 @@ die() {
 
 # The base is made anew when its recipe changes, never twice at a time.
 prepare_base() {
-	mkdir -p "$cache" "$out/bin"
+	mkdir -p "$cache"
 	exec 9> "$cache/lock"
 	flock 9
 	kernel=$(images/lab/kernel.sh "$cache") || die "no kernel for the lab"
-	base=$kernel/base-$(cat images/lab/* /bin/busybox | sha256sum | cut -c1-16).cpio
+	images/lab/initramfs.sh --sources | xargs cat images/lab/* > /dev/null ||
+		die "programs for the lab are missing: run 'tools/install-deps.sh lab'"
+	base=$kernel/base-$(images/lab/initramfs.sh --sources | xargs cat images/lab/* | sha256sum | cut -c1-16).cpio
 	[ -f "$base" ] || { rm -f "$kernel"/base-*.cpio && images/lab/initramfs.sh "$kernel" "$base"; } ||
 		die "no initramfs for the lab"
 	exec 9>&-
 }
 
-build_programs() {
-	local name source flags
-	while read -r name source flags; do
-		# shellcheck disable=SC2086
-		gcc -static -O2 -o "$out/bin/$name" "$source" $flags 2> "$out/gcc.log" ||
-			{ cat "$out/gcc.log" >&2; die "$source does not build"; }
-	done < <(selected_programs)
-}
-
-# Only the programs that the selected cases run, and the one that the harness does.
-selected_programs() {
-	awk -F'|' 'BEGIN { used["kvm_alive"] = 1 } NR == FNR { split($3, word, " "); used[word[1]] = 1; next }
-		!/^#/ { split($0, word, " "); if (word[1] in used) print }' \
-		"$out/cases.txt" tests/lab/programs.txt
-}
-
-# select_cases PATTERN...: cases.txt without comments, without spaces round the bars.
-select_cases() {
-	local line name pattern
-	grep -vE '^(#|$)' tests/lab/cases.txt | sed -E 's/ *\| */|/g' | while IFS= read -r line; do
-		name=${line%%|*}
-		for pattern in "$@"; do
-			# shellcheck disable=SC2053
-			[[ $name == $pattern ]] && echo "$line" && break
-		done
-	done > "$out/cases.txt"
-	[ -s "$out/cases.txt" ] || die "no case in tests/lab/cases.txt is called $*"
-}
-
-# pack_job START: the base and what /job holds, in one file of two cpios.
-pack_job() {
-	rm -rf "$out/job"
-	mkdir -p "$out/job/job/bin"
-	[ -z "$(find "$out/bin" -type f)" ] || cp "$out"/bin/* "$out/job/job/bin/"
-	[ ! -x "$lwvmm" ] || cp "$lwvmm" "$out/job/job/bin/lwvmm"
-	cp "$out/cases.txt" "$out/job/job/"
-	{ echo "CASE_SECONDS=$case_seconds"; cat "$1"; } > "$out/job/job/start"
-	cp "$base" "$out/job.cpio"
-	(cd "$out/job" && find . | cpio --quiet -o -H newc -R 0:0) >> "$out/job.cpio"
-	rm -rf "$out/job"
-}
-
-# What the CPUs of a machine that must be ended are at: out/lab/monitor.log.
-ask_registers() {
-	printf 'info registers -a\n' > "$out/monitor.in"
-	sleep 2
-}
-
-# Ends the machine of process $1 when its time is over, or when it said nothing for longer than the
-# harness lets a case run: then the machine itself, not a program in it, stands still.
-watch_machine() {
-	local begin now said
-	begin=$(date +%s)
-	while sleep 1 && kill -0 "$1" 2> /dev/null; do
-		now=$(date +%s)
-		said=$(stat -c %Y "$out/console.log" "$out/results.log" | sort -n | tail -n 1)
-		if [ $((now - begin)) -gt "$seconds" ]; then
-			echo "it did not end within $seconds s" > "$out/ended"
-		elif [ $((now - said)) -gt "$silence" ]; then
-			echo "it stood still for $silence s" > "$out/ended"
-		else
-			continue
-		fi
-		ask_registers
-		kill -9 "$1" 2> /dev/null
-	done
-}
-
-boot() {
-	local begin qemu status
-	begin=$(date +%s)
-	rm -f "$out/ended" "$out/monitor.in"
-	mkfifo "$out/monitor.in"
-	: > "$out/results.log"
-	: > "$out/console.log"
-	machine_args "$kernel" "$out/job.cpio" lab.modules=kvm
-	# Open at both ends, or QEMU would wait for a writer.
-	"${machine[@]}" -monitor stdio -serial "file:$out/console.log" -serial "file:$out/results.log" \
-		<> "$out/monitor.in" > "$out/monitor.log" 2> "$out/qemu.log" 8>&- &
-	qemu=$!
-	trap 'kill -9 $qemu 2> /dev/null; exit 130' INT TERM
-	watch_machine $qemu 8>&- &
-	tail -n +1 -f --pid=$qemu -s 0.2 "$out/results.log" 8>&- | tr -d '\r' 8>&- &
-	wait $qemu 2> /dev/null
-	status=$?
-	wait
-	trap - INT TERM
-	tr -d '\r' < "$out/results.log" > "$out/results.new"
-	mv "$out/results.new" "$out/results.log"
-	echo "# lab: $(($(date +%s) - begin)) s in all, $(grep -ao 'lab: ready after.*' "$out/console.log")"
-	return $status
-}
-
-why_ended() {
-	if [ -f "$out/ended" ]; then
-		echo "the lab had to be ended: $(cat "$out/ended")"
-		return
-	fi
-	case $1 in
-	33 | 35) echo "its result line is missing" ;;
-	0) echo "the lab's kernel panicked or rebooted" ;;
-	*) echo "QEMU ended with $1: $(tail -n 1 "$out/qemu.log")" ;;
-	esac
-}
-
-# QEMU's TCG can leave the machine standing still (kvm_alive.c says how, and makes it rare). That says
-# nothing of lwvmm, so there is a second try, never a third; the first one's logs stay.
-boot_again_if_frozen() {
-	local status
-	boot
-	status=$?
-	if grep -q 'stood still' "$out/ended" 2> /dev/null; then
-		echo "# lab: the machine stood still: logs in $out/frozen; booting it once more"
-		rm -rf "$out/frozen"
-		mkdir "$out/frozen"
-		cp "$out"/{console,results,monitor}.log "$out/frozen/"
-		boot
-		status=$?
-	fi
-	return $status
-}
-
-# Counts the results; a case without one is a failed one.
+# count_results STATUS: a case without a result is a failed one, and so is a part without an end.
 count_results() {
 	local name lost=0
-	for name in $(cut -d'|' -f1 "$out/cases.txt") pools-restored kernel-log; do
-		if grep -q "^ok $name\( \|$\)" "$out/results.log"; then
-			ring_passed=$((ring_passed + 1))
-		elif grep -q "^not ok $name:" "$out/results.log"; then
-			ring_failed=$((ring_failed + 1))
-		elif grep -q "^skip $name:" "$out/results.log"; then
-			ring_skipped=$((ring_skipped + 1))
-		else
-			ring_not_ok "$name" "$(why_ended "$1")"
-			lost=1
-		fi
+	for name in $(cut -d'|' -f1 "$out/cases.txt") $(sed "s/^/part-/; s,/.*,," "$out/parts" | sort -u) \
+		pools-restored kernel-log; do
+		grep -qE "^(ok|skip) $name( |:|$)|^not ok $name:" "$out/results.log" && continue
+		echo "not ok $name: $(why_ended "$1")" | tee -a "$out/results.log"
+		lost=1
 	done
 	[ $lost = 0 ] || tail -n 40 "$out/console.log" | tr -d '\r' | sed 's/^/#   /'
+	tests/lab/accounts.py "$out" | tee -a "$out/results.log"
+	ring_passed=$((ring_passed + $(grep -c '^ok ' "$out/results.log")))
+	ring_failed=$((ring_failed + $(grep -c '^not ok ' "$out/results.log")))
+	ring_skipped=$((ring_skipped + $(grep -c '^skip ' "$out/results.log")))
 }
 
 # One lab at a time: they share out/lab, and two would be too slow to be told from hanging ones. Held by
 # this shell alone: a child that outlives it must not keep the next lab waiting.
 take_turn() {
-	mkdir -p "$out"
-	exec 8> "$out/lock"
+	mkdir -p "$lab"
+	exec 8> "$lab/lock"
 	flock -n 8 || { echo "# lab: another lab is running: waiting for its end"; flock 8; }
 }
 
-case ${1:-} in
---shell)
+# run_machine MACHINE PATTERN...: nothing, when none of its cases is asked for.
+run_machine() {
+	local machine_name=$1
+	out=$lab/$machine_name
+	rm -rf "$out"
+	mkdir -p "$out/accounts"
+	shift
+	select_cases "$machine_name" "$@"
+	select_parts "$machine_name" "$@"
+	[ -s "$out/cases.txt" ] || [ -s "$out/parts" ] || { rm -rf "$out"; return; }
+	build_programs
+	pack_job tests/lab/harness.sh
+	boot_again_if_frozen "$machine_name"
+	count_results $?
+	rm -f "$out/job.cpio"
+}
+
+if [ "${1:-}" = --shell ]; then
 	take_turn
 	prepare_base
-	select_cases '*'
+	out=$lab/shell
+	mkdir -p "$out/accounts"
+	select_cases "${2:-two}" '*'
+	select_parts two '*'
 	build_programs
 	pack_job tests/lab/shell.sh
-	machine_args "$kernel" "$out/job.cpio" lab.modules=kvm,net,vfio
+	machine_args "${2:-two}" "$kernel" "$out/job.cpio" "$out/accounts" lab.modules=kvm,out,net,vfio
 	exec "${machine[@]}" -serial mon:stdio
-	;;
-esac
+fi
 
 [ -x "$lwvmm" ] || die "$lwvmm is not there: run 'make build'"
 [ $# -gt 0 ] || set -- '*'
 take_turn
 prepare_base
-select_cases "$@"
-build_programs
-pack_job tests/lab/harness.sh
-boot_again_if_frozen
-count_results $?
+begin=$(date +%s)
+for machine_name in $(lab_machines); do
+	run_machine "$machine_name" "$@"
+done
+[ $((ring_passed + ring_failed + ring_skipped)) -gt 0 ] || die "no case in tests/lab or part of tests/kvm.sh is called $*"
+tests/lab/results.py "$lab"
+echo "# lab: $(($(date +%s) - begin)) s in all"
 ring_end lab

@@ -53,7 +53,11 @@
 		CALL(rt_sigtimedwait, "O 0 N 8"), CALL(rt_sigqueueinfo, "p 0 O"),              \
 		CALL(sigaltstack, "0 O"), CALL(setitimer, "0 O O"), CALL(getitimer, "0 O"),    \
 		CALL(timer_create, "1 0 O"), CALL(futex, "O 129 1 0 0 0"),                     \
-		CALL(futex, "O 128 1 0 0 0"), CALL(get_robust_list, "0 O O"),                  \
-		CALL(arch_prctl, "0x1003 O"), CALL(prctl, "16 O"), CALL(prctl, "15 P")
+		CALL(futex, "O 128 1 0 0 0"), CALL(futex, "O 132 1 1 O 0"),                    \
+		CALL(futex, "O 131 1 1 O 0"), CALL(futex, "O 4 1 1 O 0"),                      \
+		CALL(set_mempolicy, "2 N 64"), CALL(get_mempolicy, "N N 64 0 0"),              \
+		CALL(migrate_pages, "0 64 N N"), CALL(move_pages, "0 1 O 0 O 0"),              \
+		CALL(get_robust_list, "0 O O"), CALL(arch_prctl, "0x1003 O"),                  \
+		CALL(prctl, "16 O"), CALL(prctl, "15 P")
 
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
-# Runs the cases of cases.txt, each natively and in a guest, and compares.
+# Runs the cases of cases.txt, each natively and in a guest, and compares. In the lab NATIVE is what gives the
+# native run as many CPUs as the guest has, and ACCOUNTS where the guests' accounts are kept.
 
 # run_in DIR COMMAND...: in a new, empty DIR, with no descriptors but the standard ones; output and
 # status to DIR.out, DIR.err and DIR.status.
@@ -70,7 +71,9 @@ program_case() {
 	work=$OUT/work/$name
 	mkdir -p "$OUT/work"
 	eval "set -- $6"
-	run_in "$work.native" "$binary" "$@"
+	[ -z "${ACCOUNTS:-}" ] || options="$options --json $ACCOUNTS/$name.json"
+	# shellcheck disable=SC2086
+	run_in "$work.native" ${NATIVE:-} "$binary" "$@"
 	# shellcheck disable=SC2086
 	run_in "$work.guest" "$LWVMM" run --cores "$CORES" $options -- "$binary" "$@"
 	left=$(leftovers_end)

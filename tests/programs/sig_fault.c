@@ -33,6 +33,8 @@ static void report(const char *name, const volatile void *expected)
 		(int)got_trap);
 	if (got_trap == 14)
 		printf(" %s", got_error & 2 ? "write" : got_error & 16 ? "fetch" : "read");
+	if (got_trap == 13)
+		printf(" error %d", (int)got_error);
 	if (expected)
 		printf(" at %+ld",
 			(long)((char *)got.si_addr - (const volatile char *)expected));
@@ -117,6 +119,9 @@ static void instruction_faults(void)
 	FAULT("mov from cr0", NULL, __asm__ volatile("mov %%cr0, %%rax" : : : "rax"));
 	FAULT("rdmsr", NULL, __asm__ volatile("rdmsr" : : "c"(0xc0000080) : "rax", "rdx"));
 	FAULT("lgdt", NULL, __asm__ volatile("lgdt %0" : : "m"(bytes)));
+	FAULT("int 0x20", NULL, __asm__ volatile("int $0x20"));
+	FAULT("int 14", NULL, __asm__ volatile("int $14"));
+	FAULT("int 0xff", NULL, __asm__ volatile("int $0xff"));
 	FAULT("int3", NULL, __asm__ volatile("int3"));
 	FAULT("misaligned movaps", NULL,
 		__asm__ volatile("movaps 1(%0), %%xmm0"

@@ -137,6 +137,16 @@ static int do_ignored(char **arg)
 	return 0;
 }
 
+/* arg[0] system calls of a byte each. */
+static int do_writes(char **arg)
+{
+	int bad = 0;
+
+	for (long i = atol(arg[0]); i > 0; i--)
+		bad += write(1, ".", 1) != 1;
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -155,6 +165,7 @@ int main(int argc, char **argv)
 		{"signals", do_signals},
 		{"sleep", do_sleep},
 		{"spin", do_spin},
+		{"writes", do_writes},
 	};
 
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(deeds); i++) {

@@ -84,6 +84,7 @@ static int program_file(void)
 static void proxy_child(struct fake *f, int sock, int err)
 {
 	static struct proxy_job job;
+	static struct program program = {.path = "./program"};
 	struct problem problem = {0};
 	int elf = program_file();
 
@@ -97,11 +98,12 @@ static void proxy_child(struct fake *f, int sock, int err)
 	for (int fd = 3; fd < 600; fd++)
 		if (fd != f->read_fd)
 			close(fd);
+	program.elf = f->elf;
+	program.argv = f->opt.guest;
+	program.fd = elf;
 	job = (struct proxy_job){
 		.opt = &f->opt,
-		.elf = &f->elf,
-		.path = "./program",
-		.elf_fd = elf,
+		.program = &program,
 		.sock = sock,
 	};
 	if (f->before)

@@ -90,7 +90,7 @@ static void make_plan(uint64_t mem, unsigned nodes, unsigned vcpus)
 
 		plan.node[n] = (struct plan_node){.host_node = (uint8_t)n, .size = left};
 		for (unsigned to = 0; to < nodes; to++)
-			plan.node[n].distance[to] = n == to ? 10 : 21;
+			plan.node[n].distance[to] = (uint8_t)(n == to ? 10 : 21 + 2 * n + to);
 		while (left) {
 			uint64_t size = left;
 
@@ -276,6 +276,11 @@ static uint32_t u32_of(const char *path, const char *name, unsigned i, unsigned 
 	return fdt32_to_cpu(cell);
 }
 
+static uint32_t distance_cell(unsigned i)
+{
+	return u32_of("/distance-map", "distance-matrix", i, 3 * plan.nnodes * plan.nnodes);
+}
+
 START_TEST(test_tree)
 {
 	unsigned nodes = sizes[_i].nodes;
@@ -299,7 +304,14 @@ START_TEST(test_tree)
 		ck_assert_uint_eq(u64_of(path, ABI_FDT_PAGE_SIZE, 0, 1), e->page_size);
 		ck_assert_uint_eq(u32_of(path, "numa-node-id", 0, 1), e->guest_node);
 	}
-	ck_assert_uint_eq(u32_of("/distance-map", "distance-matrix", 2, 3 * nodes * nodes), 10);
+	ck_assert_str_eq(property("/distance-map", "compatible", 21), "numa-distance-map-v1");
+	for (unsigned i = 0; i < nodes * nodes; i++) {
+		unsigned from = i / nodes, to = i % nodes;
+
+		ck_assert_uint_eq(distance_cell(3 * i), from);
+		ck_assert_uint_eq(distance_cell(3 * i + 1), to);
+		ck_assert_uint_eq(distance_cell(3 * i + 2), plan.node[from].distance[to]);
+	}
 	ck_assert_uint_eq(u64_of("/lwvmm", ABI_FDT_FREE, 0, 1), entry.free_start);
 	ck_assert_uint_eq(u64_of("/lwvmm", ABI_FDT_SHARE, 0, 2), ABI_SHARE_GPA);
 	ck_assert_uint_eq(u64_of("/lwvmm", ABI_FDT_TSC_KHZ, 0, 1), 2600000);
@@ -311,16 +323,46 @@ START_TEST(test_tree)
 }
 END_TEST
 
+/* Node 0 has vCPUs only, node 2 memory only: the tree says so by what it leaves out. */
+START_TEST(test_lopsided_nodes)
+{
+	make_plan(GIB(3), 3, 4);
+	for (unsigned i = 0; i < plan.nvcpus; i++)
+		plan.vcpu[i].guest_node = (uint8_t)(i / 2);
+	for (unsigned i = 0; i < plan.nextents; i++) {
+		if (plan.extent[i].guest_node == 0)
+			plan.extent[i].guest_node = 1;
+	}
+	ck_assert_int_eq(load(false), 0);
+	ck_assert_int_eq(fdt_check_full(low + ABI_FDT_GPA, ABI_FDT_MAX), 0);
+	ck_assert_uint_eq(u32_of("/cpus/cpu@0", "numa-node-id", 0, 1), 0);
+	ck_assert_uint_eq(u32_of("/cpus/cpu@3", "numa-node-id", 0, 1), 1);
+	ck_assert_uint_eq(u32_of("/memory@0", "numa-node-id", 0, 1), 1);
+	ck_assert_uint_eq(u32_of("/memory@80000000", "numa-node-id", 0, 1), 2);
+	/* All three are in the distances. */
+	ck_assert_uint_eq(distance_cell(3 * 8), 2);
+	ck_assert_uint_eq(distance_cell(3 * 2 + 2), 23);
+	ck_assert_uint_eq(distance_cell(3 * 6 + 2), 25);
+}
+END_TEST
+
 START_TEST(test_largest_tree)
 {
-	make_plan(GIB(512), 16, PLAN_MAX_VCPUS);
+	make_plan(GIB(512), PLAN_MAX_NODES, PLAN_MAX_VCPUS);
 	while (plan.nextents < PLAN_MAX_EXTENTS) {
 		struct plan_extent last = plan.extent[plan.nextents - 1];
 
 		last.gpa += last.size;
 		plan.extent[plan.nextents++] = last;
 	}
-	ck_assert_int_eq(load(true), 0);
+	memset(plan.name, 'n', sizeof(plan.name) - 1);
+	plan.first_touch = true;
+	ck_assert_int_eq(load(false), 0);
+	ck_assert_uint_eq(plan.nextents, PLAN_MAX_EXTENTS);
+	ck_assert_uint_eq(plan.nnodes, 16);
+	ck_assert_int_eq(fdt_check_full(low + ABI_FDT_GPA, ABI_FDT_MAX), 0);
+	ck_assert_uint_lt(fdt_totalsize(low + ABI_FDT_GPA), ABI_FDT_MAX);
+	ck_assert_uint_eq(distance_cell(3 * 255 + 1), 15);
 }
 END_TEST
 
@@ -379,6 +421,7 @@ int main(void)
 	tcase_add_loop_test(t, test_tables, 0, 2 * sizeof(sizes) / sizeof(sizes[0]));
 	tcase_add_test(t, test_1g_only_if_whole);
 	tcase_add_loop_test(t, test_tree, 0, sizeof(sizes) / sizeof(sizes[0]));
+	tcase_add_test(t, test_lopsided_nodes);
 	tcase_add_test(t, test_largest_tree);
 	tcase_add_test(t, test_thp_pages);
 	tcase_add_test(t, test_bad_images);

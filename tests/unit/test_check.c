@@ -144,6 +144,23 @@ START_TEST(nodes)
 }
 END_TEST
 
+START_TEST(nodes_without_sense)
+{
+	host.nnodes = 3;
+	host.node[1] = host.node[0];
+	host.node[1].mem_total = 0;
+	host.cpu[2].node = host.cpu[3].node = 1;
+	check_all();
+	ck_assert_says("warn  node 1: it has cores 2-3 but no memory");
+	ck_assert(!strstr(text, "node 2"));
+	snprintf(host.slit_odd, sizeof(host.slit_odd), "node 0 is 0 from node 1");
+	host.cpu[2].allowed = host.cpu[3].online = false;
+	check_all();
+	ck_assert_says("warn  distances between nodes: they make no sense (node 0 is 0 from");
+	ck_assert(!strstr(text, "but no memory"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("check");
@@ -158,6 +175,7 @@ int main(void)
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, few_cores);
 	tcase_add_test(tc, nodes);
+	tcase_add_test(tc, nodes_without_sense);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

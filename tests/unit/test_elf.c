@@ -110,6 +110,11 @@ START_TEST(test_pie_and_interp)
 	ck_assert_int_eq(parse(SIZE), 0);
 	ck_assert(program.pie);
 	ck_assert_str_eq(program.interp, "/lib/ld.");
+	/* Where they go: the program from its base on, an interpreter to its end. */
+	ck_assert_uint_eq(program.low + elf_bias(&program), ABI_PIE_BASE);
+	ck_assert_uint_le(program.high + elf_interp_bias(&program), ABI_MMAP_TOP);
+	ck_assert_uint_gt(
+		program.high + elf_interp_bias(&program) + program.align, ABI_MMAP_TOP - 1);
 	file.phdr[2].p_filesz = 8;
 	refused("interpreter");
 }

@@ -387,7 +387,8 @@ START_TEST(trees_without_sense)
 		"Max locked memory         unlimited            unlimited bytes");
 	read_ok();
 	ck_assert_uint_eq(host.ncpus, 2);
-	ck_assert_uint_eq(host.node[0].distance[0], 255);
+	ck_assert_uint_eq(host.node[0].distance[0], 10); /* no valid SLIT */
+	ck_assert_ptr_nonnull(strstr(host.slit_odd, "node 0 is 999 from node 0"));
 	ck_assert_uint_eq(host.node[0].pool_2m.free, 0);
 	ck_assert(!host.cpu[0].allowed && host.node[0].allowed);
 	ck_assert_uint_eq(host.memlock, UINT64_MAX);
@@ -397,6 +398,47 @@ START_TEST(trees_without_sense)
 	read_ok();
 	ck_assert_uint_eq(host.nnodes, 1);
 	ck_assert_uint_eq(host.node[0].distance[0], 10);
+	ck_assert_str_eq(host.slit_odd, "");
+}
+END_TEST
+
+/* The rows of nodes 0 and 2; what is odd about them, or nothing. */
+static const struct {
+	const char *row[2], *odd;
+} slits[] = {
+	{{"10 32", "32 10"}, ""},
+	{{"10 11", "255 10"}, ""}, /* unreachable, and not symmetric: both may be */
+	{{"10 32 ", "32  10\n"}, ""},
+	{{"10 32", "32 11"}, "node 2 is 11 from node 2"},
+	{{"10 10", "32 10"}, "node 0 is 10 from node 2: to another node it must be more"},
+	{{"10 0", "32 10"}, "node 0 is 0 from node 2"},
+	{{"10 256", "32 10"}, "255 at most"},
+	{{"10 -1", "32 10"}, "255 at most"},
+	{{"10", "32 10"}, "node 0 has no distance to each of 2 nodes"},
+	{{"10 32 40", "32 10"}, "node 0 has no distance to each of 2 nodes, or other text"},
+	{{"10 32", ""}, "node 2 has no distance"},
+	{{"10 x", "32 10"}, "node 0 has no distance"},
+	{{"0 0", "0 0"}, "node 0 is 0 from node 0: to itself it must be 10"},
+};
+
+START_TEST(distances)
+{
+	bool odd = slits[_i].odd[0];
+
+	tree_two_nodes();
+	put("/sys/devices/system/node/possible", "0-2");
+	put("/sys/devices/system/node/node0/distance", "%s", slits[_i].row[0]);
+	put("/sys/devices/system/node/node2/distance", "%s", slits[_i].row[1]);
+	read_ok();
+	ck_assert_msg(strstr(host.slit_odd, slits[_i].odd) && !host.slit_odd[0] == !odd, "%s",
+		host.slit_odd);
+	ck_assert_uint_eq(host.node[0].distance[0], 10);
+	ck_assert_uint_eq(host.node[2].distance[2], 10);
+	ck_assert(!odd || host.node[0].distance[2] == 20);
+	ck_assert(!odd || host.node[2].distance[0] == 20);
+	ck_assert(host.node[0].distance[2] > 10 && host.node[2].distance[0] > 10);
+	ck_assert_uint_eq(host.node[0].distance[1], 0);
+	ck_assert(host.node[1].possible && !host.node[1].present);
 }
 END_TEST
 
@@ -429,6 +471,7 @@ int main(void)
 	tcase_add_test(tc, cgroup_hybrid);
 	tcase_add_test(tc, kinds_of_kvm);
 	tcase_add_test(tc, trees_without_sense);
+	tcase_add_loop_test(tc, distances, 0, sizeof(slits) / sizeof(slits[0]));
 	tcase_add_test(tc, real_host);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);

@@ -3,11 +3,15 @@
  * sizes. */
 #include <check.h>
 #include <errno.h>
+#include <linux/mempolicy.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm/base/affinity.h"
@@ -210,16 +214,205 @@ START_TEST(test_core_not_there)
 }
 END_TEST
 
-START_TEST(test_placement)
+/* Calls of the kernel that do not go the way of this machine, which has a single node. */
+static struct {
+	bool many_nodes;
+	int mbind_errno, move_errno;
+	unsigned long binds, pages, bound_node, flags;
+	unsigned long stray_each; /* each such page lies on node 3; 0: none */
+	bool absent;              /* or on none */
+} kernel;
+static pthread_mutex_t kernel_lock = PTHREAD_MUTEX_INITIALIZER;
+
+bool __wrap_affinity_many_nodes(void);
+long __wrap_syscall(long number, ...);
+long __real_syscall(long number, ...);
+
+bool __wrap_affinity_many_nodes(void)
+{
+	return kernel.many_nodes;
+}
+
+static long fake_mbind(const unsigned long *mask, unsigned long mode, unsigned long flags)
+{
+	ck_assert_uint_eq(mode, MPOL_BIND);
+	kernel.binds++;
+	kernel.flags = flags;
+	kernel.bound_node = (unsigned long)__builtin_ctzl(mask[0]);
+	errno = kernel.mbind_errno;
+	return errno ? -1 : 0;
+}
+
+static long fake_move_pages(unsigned long n, int *status)
+{
+	errno = kernel.move_errno;
+	if (errno)
+		return -1;
+	pthread_mutex_lock(&kernel_lock);
+	for (unsigned long i = 0; i < n; i++) {
+		kernel.pages++;
+		status[i] = (int)kernel.bound_node;
+		if (kernel.stray_each && kernel.pages % kernel.stray_each == 0)
+			status[i] = kernel.absent ? -ENOENT : 3;
+	}
+	pthread_mutex_unlock(&kernel_lock);
+	return 0;
+}
+
+long __wrap_syscall(long number, ...)
+{
+	unsigned long arg[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (unsigned i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	if (number == SYS_mbind)
+		return fake_mbind((const unsigned long *)arg[3], arg[2], arg[5]);
+	ck_assert_int_eq(number, SYS_move_pages);
+	ck_assert_uint_eq(arg[3], 0); /* asks, and moves nothing */
+	return fake_move_pages(arg[1], (int *)arg[4]);
+}
+
+/* A host of several nodes: every extent is bound, every page looked at by who touched it. */
+START_TEST(test_bound)
+{
+	struct plan plan;
+
+	kernel.many_nodes = true;
+	plan_start(&plan);
+	plan_add(&plan, 0, MIB(40), KIB(4), false);
+	plan_add(&plan, MIB(40), MIB(4), KIB(4), false);
+	plan_add(&plan, MIB(44), MIB(4), KIB(4), true);
+	create(&plan);
+	ck_assert(memory.bound);
+	ck_assert_uint_eq(kernel.binds, 3);
+	ck_assert_uint_eq(kernel.flags, MPOL_MF_STRICT);
+	ck_assert_uint_eq(memory.extent[0].placed.pages, MIB(40) / KIB(4));
+	ck_assert_uint_eq(memory.extent[1].placed.pages, MIB(4) / KIB(4));
+	ck_assert_uint_eq(memory.extent[2].placed.pages, 2); /* collapsed: huge ones */
+	ck_assert_uint_eq(memory.extent[0].placed.elsewhere, 0);
+	memory_destroy(&memory);
+}
+END_TEST
+
+/* A guest of two nodes on a host of one is held to the same. One of one node is not looked at.
+ */
+START_TEST(test_bound_on_one_node)
 {
 	struct plan plan;
 
 	plan_start(&plan);
 	plan_add(&plan, 0, MIB(4), KIB(4), false);
 	create(&plan);
-	ck_assert_int_eq(affinity_check(memory.base, MIB(4), KIB(4), 0, &problem), 0);
-	ck_assert_int_eq(affinity_check(memory.base, MIB(4), KIB(4), 1, &problem), -EIO);
-	ck_assert_ptr_nonnull(strstr(problem.text, "lies on node 0"));
+	ck_assert(!memory.bound);
+	ck_assert_uint_eq(kernel.binds + kernel.pages, 0);
+	memory_destroy(&memory);
+	plan.nnodes = 2;
+	create(&plan);
+	ck_assert(memory.bound);
+	ck_assert_uint_eq(memory.extent[0].placed.pages, 1024);
+	memory_destroy(&memory);
+	/* Where a container forbids it, a host of one node has nothing to lose. */
+	kernel.mbind_errno = EPERM;
+	kernel.pages = 0;
+	create(&plan);
+	ck_assert(!memory.bound);
+	ck_assert_uint_eq(kernel.pages, 0);
+	memory_destroy(&memory);
+	kernel.mbind_errno = EINVAL;
+	ck_assert_int_eq(memory_create(&plan, &memory, &problem), -EINVAL);
+}
+END_TEST
+
+static const struct {
+	int mbind_errno, move_errno, err;
+	const char *say;
+} forbidden[] = {
+	{EPERM, 0, -EPERM, "seccomp profile forbids it: start the container with --cap-add"},
+	{ENOSYS, 0, -ENOSYS, "seccomp profile forbids it"},
+	{EINVAL, 0, -EINVAL, "cpuset.mems"},
+	{EIO, 0, -EIO, "node 0: memory cannot be bound to it"},
+	{0, EPERM, -EPERM, "cannot ask where its memory lies (move_pages: "},
+	{0, ENOSYS, -ENOSYS, "--cap-add SYS_NICE"},
+};
+
+START_TEST(test_bind_refused)
+{
+	struct plan plan;
+
+	kernel.many_nodes = true;
+	kernel.mbind_errno = forbidden[_i].mbind_errno;
+	kernel.move_errno = forbidden[_i].move_errno;
+	plan_start(&plan);
+	plan_add(&plan, 0, MIB(4), KIB(4), false);
+	ck_assert_int_eq(memory_create(&plan, &memory, &problem), forbidden[_i].err);
+	ck_assert_msg(strstr(problem.text, forbidden[_i].say), "%s", problem.text);
+	ck_assert_int_eq(problem.status, EXIT_LWVMM_FAILED);
+	ck_assert_uint_eq(memory.span, 0);
+}
+END_TEST
+
+START_TEST(test_page_elsewhere)
+{
+	struct plan plan;
+
+	kernel.many_nodes = true;
+	kernel.stray_each = 1000;
+	plan_start(&plan);
+	plan_add(&plan, 0, MIB(64), KIB(4), false);
+	ck_assert_int_eq(memory_create(&plan, &memory, &problem), -EIO);
+	ck_assert_msg(strstr(problem.text,
+			      "64 MiB at gpa 0x0 16 of 16384 pages are not on node 0, to which "
+			      "they are bound (some are on node 3)"),
+		"%s", problem.text);
+	ck_assert_uint_eq(memory.span, 0);
+	kernel.absent = true;
+	kernel.pages = 0;
+	problem = (struct problem){0};
+	ck_assert_int_eq(memory_create(&plan, &memory, &problem), -EIO);
+	ck_assert_msg(strstr(problem.text, "16 of 16384 pages are gone from node 0"), "%s",
+		problem.text);
+}
+END_TEST
+
+/* What this machine's kernel really says of memory on its node 0. */
+START_TEST(test_placement)
+{
+	struct affinity_tally tally = {0};
+	int status[2] = {-1, -1};
+	void *page[2];
+	struct plan plan;
+
+	plan_start(&plan);
+	plan_add(&plan, 0, MIB(4), KIB(4), false);
+	create(&plan);
+	page[0] = memory.base;
+	page[1] = memory.base + MIB(4) - KIB(4);
+	ck_assert_int_eq(
+		__real_syscall(SYS_move_pages, 0, 2UL, page, (int *)NULL, status, 0), 0);
+	ck_assert_int_eq(status[0] | status[1], 0);
+	kernel.bound_node = 0;
+	ck_assert_int_eq(affinity_count(memory.base, MIB(4), KIB(4), 1, &tally, &problem), 0);
+	ck_assert_uint_eq(tally.elsewhere, 1024);
+	ck_assert_int_eq(tally.stray, 0);
+	memory_destroy(&memory);
+}
+END_TEST
+
+/* The benchmarks' way to force fewer workers gives the same memory. */
+START_TEST(test_one_worker)
+{
+	struct plan plan;
+
+	setenv("LWVMM_PREFAULT_WORKERS", _i ? "nonsense" : "1", 1);
+	plan_start(&plan);
+	plan_add(&plan, 0, MIB(96), KIB(4), false);
+	if (!_i)
+		plan.vcpu[1].core = CPU_SETSIZE - 1; /* no second worker to fail */
+	create(&plan);
+	ck_assert_uint_eq(memory.extent[0].got_4k, MIB(96));
 	memory_destroy(&memory);
 }
 END_TEST
@@ -243,6 +436,11 @@ static Suite *suite(void)
 	tcase_add_test(t, test_affinity);
 	tcase_add_test(t, test_core_not_there);
 	tcase_add_test(t, test_placement);
+	tcase_add_test(t, test_bound);
+	tcase_add_test(t, test_bound_on_one_node);
+	tcase_add_loop_test(t, test_bind_refused, 0, sizeof(forbidden) / sizeof(forbidden[0]));
+	tcase_add_test(t, test_page_elsewhere);
+	tcase_add_loop_test(t, test_one_worker, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -55,6 +55,35 @@ START_TEST(all_options_of_run)
 }
 END_TEST
 
+START_TEST(nodes_and_parts)
+{
+	ck_assert_int_eq(parse("--mem 8G@0,512M@12 --numa 4 --no-smt p", false), 0);
+	ck_assert_uint_eq(opt.nmem_parts, 2);
+	ck_assert_uint_eq(opt.mem_part[0].size, UINT64_C(8) << 30);
+	ck_assert_uint_eq(opt.mem_part[1].size, 512 << 20);
+	ck_assert_uint_eq(opt.mem_part[1].node, 12);
+	ck_assert_uint_eq(opt.mem, (UINT64_C(8) << 30) + (512 << 20));
+	ck_assert_int_eq(opt.numa, NUMA_SPLIT);
+	ck_assert_uint_eq(opt.numa_nodes, 4);
+	ck_assert(opt.no_smt);
+	/* The last of each is what holds. */
+	ck_assert_int_eq(parse("--mem 8G@0 --mem 1G --numa 2 --numa none p", false), 0);
+	ck_assert_uint_eq(opt.nmem_parts, 0);
+	ck_assert_uint_eq(opt.mem, 1 << 30);
+	ck_assert_int_eq(opt.numa, NUMA_NONE);
+	ck_assert_uint_eq(opt.numa_nodes, 0);
+	ck_assert(!opt.no_smt);
+	ck_assert_int_eq(parse("--numa=mirror --mem=1.5G@3", true), 0);
+	ck_assert_int_eq(opt.numa, NUMA_MIRROR);
+	ck_assert_uint_eq(opt.mem, UINT64_C(3) << 29);
+	ck_assert_int_eq(parse("--mem 1M@0,1M@1,1M@2,1M@3,1M@4,1M@5,1M@6,1M@7,1M@8,1M@9,1M@10,"
+			       "1M@11,1M@12,1M@13,1M@14,1M@15 p",
+				 false),
+		0);
+	ck_assert_uint_eq(opt.nmem_parts, OPTIONS_MAX_PARTS);
+}
+END_TEST
+
 START_TEST(options_end_at_the_first_word)
 {
 	ck_assert_int_eq(parse("--mem=64M prog --mem 1G -v", false), 0);
@@ -99,6 +128,35 @@ static const struct bad_word bad_words[] = {
 	{"--mem= p", "--mem"},
 	{"--mem", "--mem"},
 	{"--mem 99999999999999999999G p", "--mem 99999999999999999999G"},
+	{"--mem 1G@ p", "--mem 1G@"},
+	{"--mem @0 p", "--mem @0"},
+	{"--mem 0@0 p", "--mem 0@0"},
+	{"--mem 1Q@0 p", "--mem 1Q@0"},
+	{"--mem 1G@x p", "--mem 1G@x"},
+	{"--mem 1G@-1 p", "--mem 1G@-1"},
+	{"--mem 1G@0-1 p", "--mem 1G@0-1"},
+	{"--mem 1G@0@1 p", "--mem 1G@0@1"},
+	{"--mem 1G@70000 p", "--mem 1G@70000"},
+	{"--mem 1G@0,2G p", "--mem 2G"},
+	{"--mem 2G,1G@0 p", "--mem 2G"},
+	{"--mem 1G@0, p", "--mem"},
+	{"--mem ,1G@0 p", "--mem"},
+	{"--mem 1G@0,,1G@1 p", "--mem"},
+	{"--mem 1G@0,2G@0 p", "node 0 is named twice"},
+	{"--mem 1G@1,2G@0,3G@1 p", "--mem 3G@1"},
+	{"--mem 8388607T@0,8388607T@1 p", "--mem 8388607T@1"},
+	{"--mem 1M@0,1M@1,1M@2,1M@3,1M@4,1M@5,1M@6,1M@7,1M@8,1M@9,1M@10,1M@11,1M@12,1M@13,"
+	 "1M@14,1M@15,1M@16 p",
+		"more than 16 parts"},
+	{"--mem 1G@000000000000000000000000000000000000000000000000000000000000000001 p",
+		"--mem 1G@0000"},
+	{"--numa 0 p", "--numa 0"},
+	{"--numa -1 p", "--numa -1"},
+	{"--numa 1-2 p", "--numa 1-2"},
+	{"--numa both p", "--numa both"},
+	{"--numa= p", "--numa"},
+	{"--numa", "--numa"},
+	{"--no-smt=1 p", "--no-smt"},
 	{"--cores 0,1,0 p", "core 0"},
 	{"--cores 0-3,2 p", "core 2"},
 	{"--cores 3-0 p", "--cores 3-0"},
@@ -301,6 +359,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, all_options_of_run);
+	tcase_add_test(tc, nodes_and_parts);
 	tcase_add_test(tc, options_end_at_the_first_word);
 	tcase_add_test(tc, plan_and_help);
 	tcase_add_loop_test(

@@ -305,21 +305,6 @@ START_TEST(helpers)
 }
 END_TEST
 
-START_TEST(nodes_without_memory)
-{
-	host_make(3, false);
-	host.node[0].mem_total = 0;
-	host.node[0].distance[2] = 15;
-	ck_assert_int_eq(make("0", GIB(1), PAGE_4K), 0);
-	ck_assert_uint_eq(plan.node[0].host_node, 2);
-	host.node[2].allowed = false;
-	ck_assert_int_eq(make("0", GIB(1), PAGE_4K), 0);
-	ck_assert_uint_eq(plan.node[0].host_node, 1);
-	host.node[1].allowed = false;
-	ck_assert_refused(make("0", GIB(1), PAGE_4K), -ENODEV, "core 0");
-}
-END_TEST
-
 START_TEST(sizes_refused)
 {
 	host_make(1, false);
@@ -508,7 +493,6 @@ int main(void)
 	tcase_add_test(tc, default_cores);
 	tcase_add_test(tc, cores_are_refused_by_name);
 	tcase_add_test(tc, helpers);
-	tcase_add_test(tc, nodes_without_memory);
 	tcase_add_test(tc, sizes_refused);
 	tcase_add_test(tc, auto_takes_the_largest_that_suffices);
 	tcase_add_test(tc, growth_is_split_around_the_hole);

@@ -66,7 +66,7 @@ static void on_trap(int signo, siginfo_t *info, void *context)
 static int64_t call_stepped(void)
 {
 	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" ::: "memory", "cc");
-	return interrupt_call(&it, &mbox);
+	return interrupt_call(&it, &mbox, mbox.arg);
 }
 
 START_TEST(at_each_instruction)
@@ -91,7 +91,7 @@ START_TEST(at_each_instruction)
 		/* The next call is not hit. */
 		mbox.seq++;
 		mbox.nr = SYS_getpid;
-		ck_assert_int_eq(interrupt_call(&it, &mbox), getpid());
+		ck_assert_int_eq(interrupt_call(&it, &mbox, mbox.arg), getpid());
 	}
 	ck_assert(begun);
 	ck_assert_uint_gt(step_fire, 10);
@@ -113,7 +113,7 @@ static void *service_main(void *arg)
 		while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) == seq)
 			futex_wait(&asked, seq);
 		seq = __atomic_load_n(&asked, __ATOMIC_ACQUIRE);
-		answer = interrupt_call(&it, &mbox);
+		answer = interrupt_call(&it, &mbox, mbox.arg);
 		__atomic_store_n(&served, seq, __ATOMIC_RELEASE);
 		futex_wake(&served, 1);
 	}

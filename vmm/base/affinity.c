@@ -12,7 +12,7 @@
 
 #define NODE_BITS   1024 /* the kernel's largest CONFIG_NODES_SHIFT is 10 */
 #define WORD_BITS   (8 * sizeof(unsigned long))
-#define CHECK_BATCH 512
+#define COUNT_BATCH 512
 
 static int mask_apply(const cpu_set_t *want, const char *who, struct problem *problem)
 {
@@ -105,7 +105,8 @@ int affinity_bind(void *start, size_t len, unsigned node, struct problem *proble
 			problem, -EINVAL, EXIT_LWVMM_FAILED, "node %u: no such node", node);
 	mask[node / WORD_BITS] = 1UL << (node % WORD_BITS);
 	/* The kernel takes one bit less than it is told, hence the + 1. */
-	if (syscall(SYS_mbind, start, len, MPOL_BIND, mask, NODE_BITS + 1UL, 0) == 0)
+	if (syscall(SYS_mbind, start, len, MPOL_BIND, mask, NODE_BITS + 1UL, MPOL_MF_STRICT) ==
+		0)
 		return 0;
 	if (errno == EPERM || errno == ENOSYS)
 		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
@@ -121,43 +122,42 @@ int affinity_bind(void *start, size_t len, unsigned node, struct problem *proble
 		node, strerror(errno));
 }
 
-static int batch_check(void **pages, unsigned n, unsigned node, struct problem *problem)
+static int batch_count(void **pages, unsigned n, unsigned node, struct affinity_tally *tally,
+	struct problem *problem)
 {
-	int status[CHECK_BATCH];
+	int status[COUNT_BATCH];
 
 	if (syscall(SYS_move_pages, 0, (unsigned long)n, pages, NULL, status, 0) < 0)
 		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
 			"node %u: cannot ask where its memory lies (move_pages: %s): in a "
-			"container, "
-			"start it with --cap-add SYS_NICE",
+			"container, start it with --cap-add SYS_NICE, or with a seccomp "
+			"profile that allows it",
 			node, strerror(errno));
+	tally->pages += n;
 	for (unsigned i = 0; i < n; i++) {
 		if (status[i] == (int)node)
 			continue;
-		if (status[i] < 0)
-			return problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
-				"node %u: a page of the guest is not there: %s", node,
-				strerror(-status[i]));
-		return problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
-			"node %u: a page of the guest lies on node %d: the node has not enough "
-			"free "
-			"memory of that page size: see `lwvmm check`",
-			node, status[i]);
+		if (status[i] < 0) {
+			tally->absent++;
+		} else {
+			tally->elsewhere++;
+			tally->stray = status[i];
+		}
 	}
 	return 0;
 }
 
-int affinity_check(
-	const void *start, size_t len, size_t step, unsigned node, struct problem *problem)
+int affinity_count(const void *start, size_t len, size_t step, unsigned node,
+	struct affinity_tally *tally, struct problem *problem)
 {
-	void *pages[CHECK_BATCH];
+	void *pages[COUNT_BATCH];
 	unsigned n = 0;
 
 	for (size_t at = 0; at < len; at += step) {
 		pages[n++] = (char *)start + at;
-		if (n < CHECK_BATCH && at + step < len)
+		if (n < COUNT_BATCH && at + step < len)
 			continue;
-		int rc = batch_check(pages, n, node, problem);
+		int rc = batch_count(pages, n, node, tally, problem);
 
 		if (rc)
 			return rc;

@@ -30,11 +30,23 @@ bool affinity_many_nodes(void);
 /* Does the core belong to the node? Always true on a host with a single node. */
 bool affinity_core_on_node(unsigned core, unsigned node);
 
-/* Binds not yet touched memory strictly to a node. -EPERM inside many containers: explained. */
+/* Binds not yet touched memory strictly to a node. -EPERM or -ENOSYS inside many containers:
+ * explained. */
 int affinity_bind(void *start, size_t len, unsigned node, struct problem *problem);
 
-/* Looks at one page every `step` bytes: -EIO and the page's node when one lies elsewhere. */
-int affinity_check(
-	const void *start, size_t len, size_t step, unsigned node, struct problem *problem);
+/* What was found where; sums of several looks. */
+struct affinity_tally {
+	uint64_t pages;     /* looked at */
+	uint64_t elsewhere; /* on another node */
+	uint64_t absent;    /* on none */
+	int stray;          /* a node on which one of `elsewhere` lies */
+};
+
+/*
+ * Looks at one page every `step` bytes, each of them, and adds to the tally. Only that the
+ * kernel does not tell is an error.
+ */
+int affinity_count(const void *start, size_t len, size_t step, unsigned node,
+	struct affinity_tally *tally, struct problem *problem);
 
 #endif

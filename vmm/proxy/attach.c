@@ -59,6 +59,8 @@ static void crew_wire(struct proxy *p)
 		.poll_us = p->welcome.poll_us,
 		.log = &p->log,
 		.porter = &p->porter,
+		.exe = p->job->program->file,
+		.viewer = &p->viewer,
 	};
 	p->crew.cores = p->welcome.helper;
 	p->crew.ncores = p->welcome.nhelpers;
@@ -81,6 +83,7 @@ int attach(struct proxy *p, const struct proto_welcome *welcome, const int *fd, 
 	porter_wire(p, fd + 2);
 	log_wire(p, fd + 2 + welcome->ncores);
 	crew_wire(p);
+	viewer_init(&p->viewer, &p->welcome, p->share, p->job, p->log.extent);
 	p->relay.proc = p->proc;
 	p->relay.porter = &p->porter;
 	/* The leader, which has a standard error, tells of a failure. */

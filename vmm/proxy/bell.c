@@ -80,7 +80,7 @@ static void start(struct proxy *p)
 	if (maplog_apply(&p->log, head, &problem) ||
 		load_fill(&p->load, &p->proc->exec, &problem))
 		crew_leave_problem(&p->crew, &problem);
-	close(p->job->elf_fd);
+	close(p->job->program->fd);
 	/* Until here a signal ended the proxy, as it would end a program that has not begun. */
 	if (relay_open(&p->relay) < 0) {
 		problem_set(&problem, -EMFILE, EXIT_LWVMM_FAILED,

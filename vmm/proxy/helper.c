@@ -30,11 +30,11 @@ static void fail(struct proxy *p, const struct problem *problem)
 static void table_own(struct proxy *p)
 {
 	struct problem problem = {0};
-	unsigned low = (unsigned)p->job->elf_fd, high = (unsigned)p->job->sock;
+	unsigned low = (unsigned)p->job->program->fd, high = (unsigned)p->job->sock;
 
 	if (low > high) {
 		low = high;
-		high = (unsigned)p->job->elf_fd;
+		high = (unsigned)p->job->program->fd;
 	}
 	if (unshare(CLONE_FILES)) {
 		problem_set(&problem, -errno, EXIT_LWVMM_FAILED,
@@ -82,6 +82,7 @@ void helper_part(struct proxy *p)
 	p->phase = PHASE_PART;
 	if (p->relay.fd >= 0)
 		relay_close(&p->relay);
+	viewer_close(&p->viewer);
 	/* Pools can be given back only when nobody maps their pages or holds the memfds. */
 	if (p->proc)
 		maplog_close(&p->log);
@@ -145,6 +146,7 @@ static void vmm_gone(struct proxy *p)
 			"guest %s: the VMM is gone: it was killed or failed before the "
 			"program's end",
 			p->name);
+	viewer_close(&p->viewer);
 	crew_leave(&p->crew, &p->outcome);
 }
 

@@ -87,7 +87,7 @@ static void leave(struct interrupt *it)
 	__atomic_store_n(&it->gate, INTERRUPT_OUT, __ATOMIC_SEQ_CST);
 }
 
-int64_t interrupt_call(struct interrupt *it, const struct abi_mbox *mbox)
+int64_t interrupt_call(struct interrupt *it, const struct abi_mbox *mbox, const uint64_t arg[6])
 {
 	int64_t ret;
 
@@ -95,7 +95,7 @@ int64_t interrupt_call(struct interrupt *it, const struct abi_mbox *mbox)
 	if (__atomic_load_n(&mbox->cancel_seq, __ATOMIC_SEQ_CST) == mbox->seq)
 		ret = ABI_NOT_BEGUN;
 	else
-		ret = call_make(&it->hit, mbox->arg, mbox->nr);
+		ret = call_make(&it->hit, arg, mbox->nr);
 	leave(it);
 	return ret;
 }

@@ -33,11 +33,12 @@ void interrupt_install(void);
 void interrupt_attach(struct interrupt *it);
 
 /*
- * Makes the mailbox's call on the attached thread. ABI_NOT_BEGUN if it was cancelled before it
- * began, else its result (-EINTR if it was interrupted). When it returns no signal is under
- * way.
+ * Makes the mailbox's call on the attached thread, with the arguments `arg`. ABI_NOT_BEGUN if
+ * it was cancelled before it began, else its result (-EINTR if it was interrupted). When it
+ * returns no signal is under way.
  */
-int64_t interrupt_call(struct interrupt *it, const struct abi_mbox *mbox);
+int64_t interrupt_call(
+	struct interrupt *it, const struct abi_mbox *mbox, const uint64_t arg[6]);
 
 /*
  * Interrupts the call that the LWK has marked by cancel_seq, if it still runs. False when the

@@ -28,11 +28,6 @@ static uint64_t page_up(uint64_t n)
 	return page_down(n + ABI_PAGE - 1);
 }
 
-static uint64_t load_bias(const struct elf_program *elf)
-{
-	return elf->pie ? ABI_PIE_BASE - (elf->low & ~(elf->align - 1)) : 0;
-}
-
 /*
  * What the kernel gave us, not getauxval(): a static glibc answers AT_HWCAP with bits of its
  * own making, and programs look for SSE2 there.
@@ -59,9 +54,12 @@ static void aux_add(struct stack_plan *stack, uint64_t type, uint64_t value)
 
 /* Known only in part before the LWK has answered (vdso), but of the same size then or smaller.
  */
-static void aux_fill(struct stack_plan *stack, const struct elf_program *elf,
+static void aux_fill(struct stack_plan *stack, const struct program *program,
 	const struct abi_exec *exec, bool with_vdso)
 {
+	const struct elf_program *elf = &program->elf;
+	uint64_t bias = elf_bias(elf);
+
 	stack->naux = 0;
 	if (with_vdso)
 		aux_add(stack, AT_SYSINFO_EHDR, exec->vdso);
@@ -69,12 +67,12 @@ static void aux_fill(struct stack_plan *stack, const struct elf_program *elf,
 	aux_add(stack, AT_HWCAP, aux_host(AT_HWCAP));
 	aux_add(stack, AT_PAGESZ, ABI_PAGE);
 	aux_add(stack, AT_CLKTCK, (uint64_t)sysconf(_SC_CLK_TCK));
-	aux_add(stack, AT_PHDR, elf->phdr ? elf->phdr + load_bias(elf) : 0);
+	aux_add(stack, AT_PHDR, elf->phdr ? elf->phdr + bias : 0);
 	aux_add(stack, AT_PHENT, sizeof(Elf64_Phdr));
 	aux_add(stack, AT_PHNUM, elf->phdr ? elf->phnum : 0);
-	aux_add(stack, AT_BASE, 0);
+	aux_add(stack, AT_BASE, program->interp_image ? elf_interp_bias(&program->interp) : 0);
 	aux_add(stack, AT_FLAGS, 0);
-	aux_add(stack, AT_ENTRY, exec->entry);
+	aux_add(stack, AT_ENTRY, elf->entry + bias);
 	aux_add(stack, AT_UID, getuid());
 	aux_add(stack, AT_EUID, geteuid());
 	aux_add(stack, AT_GID, getgid());
@@ -92,13 +90,13 @@ static int stack_prepare(struct load *load, struct abi_exec *exec, struct proble
 	if (!load->env)
 		return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
 			"proxy: no memory for the environment: free some on the host");
-	load->stack.argv = (const char *const *)opt->guest;
+	load->stack.argv = (const char *const *)load->job->program->argv;
 	load->stack.envp = load->env;
-	load->stack.path = load->job->path;
+	load->stack.path = load->job->program->path;
 	if (getrandom(load->stack.random, sizeof(load->stack.random), 0) < 0)
 		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
 			"proxy: no random bytes: %s", strerror(errno));
-	aux_fill(&load->stack, load->job->elf, exec, true);
+	aux_fill(&load->stack, load->job->program, exec, true);
 	exec->stack_need = page_up(stack_size(&load->stack));
 
 	if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur > STACK_LIMIT_MAX)
@@ -107,29 +105,48 @@ static int stack_prepare(struct load *load, struct abi_exec *exec, struct proble
 	if (exec->stack_max < exec->stack_need)
 		return problem_set(problem, -E2BIG, EXIT_LWVMM_NOT_RUNNABLE,
 			"%s: arguments and environment do not fit the stack: raise ulimit -s",
-			load->job->path);
+			load->job->program->path);
 	return 0;
 }
 
-int load_describe(struct load *load, struct abi_exec *exec, struct problem *problem)
+static void segment_add(struct abi_exec *exec, struct abi_exec_seg seg)
 {
-	const struct elf_program *elf = load->job->elf;
-	uint64_t bias = load_bias(elf);
+	unsigned at = exec->nsegs++;
 
-	exec->nsegs = elf->nsegs;
+	for (; at && exec->seg[at - 1].va > seg.va; at--)
+		exec->seg[at] = exec->seg[at - 1];
+	exec->seg[at] = seg;
+}
+
+static void segments_add(struct abi_exec *exec, const struct elf_program *elf, uint64_t bias)
+{
 	for (unsigned i = 0; i < elf->nsegs; i++) {
 		const struct elf_segment *seg = &elf->seg[i];
 		uint64_t head = seg->va % ABI_PAGE;
 
-		exec->seg[i] = (struct abi_exec_seg){
-			.va = page_down(seg->va + bias),
-			.file_len = seg->file_size ? head + seg->file_size : 0,
-			.len = page_up(head + seg->mem_size),
-			.prot = seg->prot,
-		};
+		segment_add(
+			exec, (struct abi_exec_seg){
+				      .va = page_down(seg->va + bias),
+				      .file_len = seg->file_size ? head + seg->file_size : 0,
+				      .len = page_up(head + seg->mem_size),
+				      .prot = seg->prot,
+			      });
 	}
-	exec->brk = page_up(elf->high + bias);
-	exec->entry = elf->entry + bias;
+}
+
+int load_describe(struct load *load, struct abi_exec *exec, struct problem *problem)
+{
+	const struct program *program = load->job->program;
+	const struct elf_program *elf = &program->elf, *interp = &program->interp;
+
+	exec->nsegs = 0;
+	segments_add(exec, elf, elf_bias(elf));
+	exec->brk = page_up(elf->high + elf_bias(elf));
+	exec->entry = elf->entry + elf_bias(elf);
+	if (program->interp_image) {
+		segments_add(exec, interp, elf_interp_bias(interp));
+		exec->entry = interp->entry + elf_interp_bias(interp);
+	}
 	return stack_prepare(load, exec, problem);
 }
 
@@ -159,27 +176,52 @@ static void load_end(struct load *load)
 	load->env = NULL;
 }
 
-int load_fill(struct load *load, struct abi_exec *exec, struct problem *problem)
+/* Each segment from its page's start, as a mapping of the file would have it. */
+static int program_fill(const struct program *program)
 {
-	const struct elf_program *elf = load->job->elf;
+	const struct elf_program *elf = &program->elf;
+	int ret = 0;
+
+	for (unsigned i = 0; i < elf->nsegs && !ret; i++) {
+		const struct elf_segment *seg = &elf->seg[i];
+		uint64_t head = seg->va % ABI_PAGE;
+
+		if (seg->file_size)
+			ret = file_read(program->fd, (void *)(seg->va - head + elf_bias(elf)),
+				head + seg->file_size, seg->offset - head);
+	}
+	return ret;
+}
+
+static void interp_fill(const struct program *program)
+{
+	const struct elf_program *elf = &program->interp;
 
 	for (unsigned i = 0; i < elf->nsegs; i++) {
 		const struct elf_segment *seg = &elf->seg[i];
-		const struct abi_exec_seg *to = &exec->seg[i];
-		int ret;
+		uint64_t head = seg->va % ABI_PAGE;
 
-		/* From the page's start, as a mapping of the file would have it. */
-		ret = file_read(load->job->elf_fd, (void *)to->va, to->file_len,
-			page_down(seg->offset));
-		if (ret) {
-			load_end(load);
-			return problem_set(problem, ret, EXIT_LWVMM_NOT_RUNNABLE,
-				"%s: cannot be read: %s: is the file being changed?",
-				load->job->path,
-				ret == -ENODATA ? "it ends too early" : strerror(-ret));
-		}
+		if (seg->file_size)
+			memcpy((void *)(seg->va - head + elf_interp_bias(elf)),
+				(const char *)program->interp_image + seg->offset - head,
+				head + seg->file_size);
 	}
-	aux_fill(&load->stack, elf, exec, exec->vdso != 0);
+}
+
+int load_fill(struct load *load, struct abi_exec *exec, struct problem *problem)
+{
+	const struct program *program = load->job->program;
+	int ret = program_fill(program);
+
+	if (ret) {
+		load_end(load);
+		return problem_set(problem, ret, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: cannot be read: %s: is the file being changed?", program->path,
+			ret == -ENODATA ? "it ends too early" : strerror(-ret));
+	}
+	if (program->interp_image)
+		interp_fill(program);
+	aux_fill(&load->stack, program, exec, exec->vdso != 0);
 	exec->rsp = stack_compose(&load->stack, exec->stack_top,
 		(void *)(exec->stack_top - stack_size(&load->stack)));
 	load_end(load);
@@ -190,7 +232,8 @@ int load_refused(struct load *load, int err, struct problem *problem)
 {
 	load_end(load);
 	return problem_set(problem, err, EXIT_LWVMM_NOT_RUNNABLE,
-		"%s: the guest kernel cannot load it: %s: %s", load->job->path, strerror(-err),
+		"%s: the guest kernel cannot load it: %s: %s", load->job->program->path,
+		strerror(-err),
 		err == -ENOMEM ? "give the guest more memory (--mem)"
 			       : "link it to addresses between 64 KiB and 64 TiB");
 }

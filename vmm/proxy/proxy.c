@@ -57,6 +57,6 @@ int proxy_main(const struct proxy_job *job, struct problem *problem)
 	while (!__atomic_load_n(&p->apart, __ATOMIC_ACQUIRE))
 		futex_wait(&p->apart, 0);
 	close(job->sock);
-	close(job->elf_fd);
+	close(job->program->fd);
 	crew_lead(&p->crew);
 }

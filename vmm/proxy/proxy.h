@@ -17,7 +17,7 @@
 
 #include "numa/options.h"
 #include "vmm/base/problem.h"
-#include "vmm/elf.h"
+#include "vmm/program.h"
 
 /*
  * First thing in main: everything of this process's own has to lie above ABI_USER_END. Where
@@ -29,18 +29,16 @@
 int proxy_settle(char *const *argv, struct problem *problem);
 
 struct proxy_job {
-	const struct options *opt; /* guest (argv), env, timeout_s, commit, name */
-	const struct elf_program *elf;
-	const char *path; /* of the program's file, as found: AT_EXECFN */
-	int elf_fd;       /* the file, open for reading */
-	int sock;         /* to the VMM (vmm/proto.h) */
+	const struct options *opt; /* env, timeout_s, commit, name */
+	const struct program *program;
+	int sock; /* to the VMM (vmm/proto.h) */
 };
 
 /*
- * Becomes the proxy; call it while the process has one thread. Takes both descriptors over:
- * they are closed before the program starts. Returns only if it fails before it has other
- * threads (with the exit status and the problem filled); else the process ends by itself, as
- * the program did.
+ * Becomes the proxy; call it while the process has one thread. Takes the socket and the
+ * program's descriptor over: they are closed before the program starts. Returns only if it
+ * fails before it has other threads (with the exit status and the problem filled); else the
+ * process ends by itself, as the program did.
  */
 int proxy_main(const struct proxy_job *job, struct problem *problem);
 

@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "vmm/proxy/exe.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/porter.h"
+#include "vmm/proxy/viewcall.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
 
@@ -86,7 +88,8 @@ static void service_serve(struct service *service)
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
 
-	mbox->ret = interrupt_call(&service->interrupt, mbox);
+	if (!exe_answer(common->exe, mbox))
+		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
 	mbox->signal = signal;

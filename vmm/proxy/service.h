@@ -14,6 +14,7 @@
 
 struct porter;
 struct maplog;
+struct viewer;
 
 /* What all services of a proxy have in common. */
 struct service_common {
@@ -22,6 +23,8 @@ struct service_common {
 	uint32_t poll_us; /* how long to spin for the next request */
 	struct maplog *log;
 	struct porter *porter;
+	const char *exe; /* what /proc/self/exe is to the program */
+	struct viewer *viewer;
 };
 
 struct service {

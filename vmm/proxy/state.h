@@ -10,6 +10,7 @@
 #include "vmm/proxy/porter.h"
 #include "vmm/proxy/proxy.h"
 #include "vmm/proxy/relay.h"
+#include "vmm/proxy/viewer.h"
 
 enum proxy_phase {
 	PHASE_HELLO, /* waits for WELCOME */
@@ -38,6 +39,7 @@ struct proxy {
 	struct porter porter;
 	struct relay relay;
 	struct load load;
+	struct viewer viewer;
 };
 
 /* attach.c: the message and its descriptors, taken over, become share, bell, log and porter. */

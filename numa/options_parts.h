@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files options*.c only: the values that have a grammar of their own. */
+#ifndef NUMA_OPTIONS_PARTS_H
+#define NUMA_OPTIONS_PARTS_H
+
+#include "numa/options.h"
+
+/* -EINVAL, "OPTION VALUE: text". */
+int options_refuse(
+	struct problem *problem, const char *option, const char *value, const char *text);
+
+/* --mem SIZE or SIZE@NODE,SIZE@NODE..., --numa mirror|none|N, --no-smt. */
+int options_mem_set(struct options *opt, const char *value, struct problem *problem);
+int options_numa_set(struct options *opt, const char *value, struct problem *problem);
+int options_no_smt_set(struct options *opt, const char *value, struct problem *problem);
+
+#endif

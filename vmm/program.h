@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program that a command line names, as execve would find it: through scripts to an ELF
+ * file, and that file's own interpreter (ld.so). Everything is opened and read by the user.
+ */
+#ifndef VMM_PROGRAM_H
+#define VMM_PROGRAM_H
+
+#include <limits.h>
+
+#include "vmm/base/problem.h"
+#include "vmm/elf.h"
+
+struct program {
+	char path[PATH_MAX]; /* as found, a script's own: AT_EXECFN */
+	char file[PATH_MAX]; /* the ELF file, absolute: /proc/self/exe */
+	char *const *argv;   /* with what scripts put before it */
+	int fd;              /* of the ELF file */
+	struct elf_program elf;
+	struct elf_program interp; /* if there is interp_image */
+	void *interp_image;        /* the interpreter's file; NULL: none. Owned */
+};
+
+/* -errno with the problem: 127 where a file is not there, else 126. Gives nothing back: a
+ * process opens one program. */
+int program_open(char *const *argv, struct program *program, struct problem *problem);
+
+/* What kind of guest it is, for -v. */
+void program_describe(const struct program *program, char *text, size_t size);
+
+#endif
