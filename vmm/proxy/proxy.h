@@ -29,11 +29,12 @@
 int proxy_settle(char *const *argv, struct problem *problem);
 
 struct proxy_job {
-	const struct options *opt; /* guest (argv), env, timeout_s, commit, name */
+	const struct options *opt; /* guest (argv), env, timeout_s, name */
 	const struct elf_program *elf;
-	const char *path; /* of the program's file, as found: AT_EXECFN */
-	int elf_fd;       /* the file, open for reading */
-	int sock;         /* to the VMM (vmm/proto.h) */
+	const char *path;  /* of the program's file, as found: AT_EXECFN */
+	int elf_fd;        /* the file, open for reading */
+	int sock;          /* to the VMM (vmm/proto.h) */
+	uint64_t affinity; /* guest CPUs that it may use, a bit each; 0: all */
 };
 
 /*
