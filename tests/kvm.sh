@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
 # kvm.sh [PART[/PATTERN]...]: the kvm ring: guests on this machine's KVM. Parts: programs (native against
-# guest), command (what `lwvmm run` promises), bad (bad input), kill (signals at any moment), soak. Also runs
-# in the lab under busybox, with RING=lab and programs compiled before.
+# guest), command (what `lwvmm run` promises), exec (many processes in one guest), bad (bad input), kill
+# (signals at any moment), soak. Also runs in the lab under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
 cd "$(dirname "$0")/.." || exit 1
@@ -22,6 +22,7 @@ RING=${RING:-kvm}
 . tests/programs/build.sh
 . tests/programs/run.sh
 . tests/command.sh
+. tests/exec.sh
 . tests/bad/input.sh
 . tests/bad/host.sh
 . tests/bad/kill.sh
@@ -55,13 +56,14 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs command bad kill soak
+[ $# -gt 0 ] || set -- programs command exec bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
 	case ${part%%/*} in
 	programs) run_programs ;;
 	command) run_command ;;
+	exec) run_exec ;;
 	bad) run_bad_input && run_bad_host ;;
 	kill) run_kill ;;
 	soak) run_soak ;;
