@@ -17,10 +17,14 @@ static void bell(const struct process *proc)
 	outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));
 }
 
-static void state_publish(struct process *proc, u32 state)
+/*
+ * Moves the process on. False: its proxy has died meanwhile (GONE, which must not be lost); the
+ * VMM has sent that event after it stored the state, and it is still to come.
+ */
+static bool state_move(struct process *proc, u32 from, u32 to)
 {
-	store_release(&proc->share->state, state);
-	bell(proc);
+	return __atomic_compare_exchange_n(
+		&proc->share->state, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 /* EXEC: an address space for the program that the proxy describes. */
@@ -41,7 +45,8 @@ static void process_map(struct process *proc)
 	p->refused = (s32)mm_create(proc);
 	if (!p->refused)
 		p->refused = (s32)exec_map(proc, &p->exec);
-	state_publish(proc, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED);
+	if (state_move(proc, ABI_PROC_EXEC, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED))
+		bell(proc);
 }
 
 /* GO: the proxy has filled program and stack. */
@@ -52,14 +57,16 @@ static void process_go(struct process *proc)
 
 	if (!t) {
 		p->refused = -EAGAIN;
-		state_publish(proc, ABI_PROC_REFUSED);
+		if (state_move(proc, ABI_PROC_GO, ABI_PROC_REFUSED))
+			bell(proc);
 		return;
 	}
 	t->tid = proc->pid;
 	t->signals.blocked = p->sig_blocked;
 	exec_regs(thread_regs(t), &p->exec);
 	proc->user_start_tsc = rdtsc();
-	store_release(&p->state, ABI_PROC_RUNNING);
+	/* GONE already: process_gone() ends the thread as any other. */
+	state_move(proc, ABI_PROC_GO, ABI_PROC_RUNNING);
 	sched_start(t);
 }
 
@@ -70,7 +77,9 @@ static void process_reap(struct process *proc)
 
 	proc->live = false;
 	for (u32 i = 0; i < ncores; i++) {
-		if (&cores[i] == this_core())
+		/* Ourselves: in the idle loop, or on the way out to another process's program.
+		 */
+		if (&cores[i] == this_core() && cores[i].mm_owner == proc)
 			mm_load(NULL);
 		/* A core that idles on these tables leaves them when it is kicked (host_poll).
 		 */
@@ -163,11 +172,8 @@ void process_exit(struct process *proc, u32 wait_status)
 
 void process_finished(struct process *proc)
 {
-	u32 running = ABI_PROC_RUNNING;
-
 	proc->share->exit_wait = proc->exit_wait;
-	if (__atomic_compare_exchange_n(&proc->share->state, &running, ABI_PROC_EXITED, false,
-		    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+	if (state_move(proc, ABI_PROC_RUNNING, ABI_PROC_EXITED)) {
 		bell(proc);
 		return;
 	}

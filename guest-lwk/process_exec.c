@@ -158,6 +158,27 @@ s64 mm_create(struct process *proc)
 	return 0;
 }
 
+/*
+ * By granules in which something is, not at once: to look into each GiB of an address space
+ * takes seconds where ring 0 is emulated.
+ */
+static void unmap_all(struct process *proc)
+{
+	struct mm *mm = &proc->mm;
+
+	while (mm->first) {
+		u64 start = ALIGN_DOWN(mm->first->start, BLOCK_SIZE);
+		u64 end = start + BLOCK_SIZE;
+
+		for (struct vma *v = mm->first; v && v->start <= end; v = v->next)
+			end = MAX(end, ALIGN_UP(v->end, BLOCK_SIZE));
+		if (mm_unmap(proc, start, end))
+			return; /* no memory to split a vma: there is none to be split */
+	}
+	while (mm->slots)
+		mm_slot_free(proc, mm->slots);
+}
+
 void mm_destroy(struct process *proc)
 {
 	struct mm *mm = &proc->mm;
@@ -171,7 +192,7 @@ void mm_destroy(struct process *proc)
 		pt_forget(mm, entry);
 	for (struct vma *vma = mm->first; vma; vma = vma->next)
 		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
-	mm_unmap(proc, 0, ABI_USER_END);
+	unmap_all(proc);
 	mm_warm_drop(proc);
 	pt_retired_free(mm);
 	pt_root_destroy(mm->root);

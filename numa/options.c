@@ -123,6 +123,12 @@ static int stats_set(struct options *opt, const char *value, struct problem *pro
 	return 0;
 }
 
+static int detach_set(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->detach = true;
+	return 0;
+}
+
 static int plan_json_set(struct options *opt, const char *value, struct problem *problem)
 {
 	opt->plan_json = true;
@@ -158,6 +164,7 @@ static const struct option_word json_of_plan = {"--json", false, plan_json_set};
 static const struct option_word option_words[] = {
 	{"--commit", true, commit_set},
 	{"--cores", true, cores_set},
+	{"--detach", false, detach_set},
 	{"--env", true, env_add},
 	{"--help", false, help_set},
 	{"--json", true, json_set},
@@ -174,30 +181,42 @@ static const struct option_word option_words[] = {
 	{"-vv", false, verbose_add_two},
 };
 
-static const struct option_word *word_find(const char *text, size_t len, bool plan)
+/* What shapes the guest is no longer to be said when it runs. */
+static bool word_known(const struct option_word *w, enum options_of of)
+{
+	if (of == OPTIONS_EXEC)
+		return w->set == cores_set || w->set == env_add || w->set == timeout_set ||
+		       w->set == help_set || w->set == verbose_add || w->set == verbose_add_two;
+	return of == OPTIONS_RUN || w->set != detach_set;
+}
+
+static const struct option_word *word_find(const char *text, size_t len, enum options_of of)
 {
 	for (unsigned i = 0; i < sizeof(option_words) / sizeof(option_words[0]); i++) {
 		const struct option_word *w = &option_words[i];
 
 		if (strlen(w->word) != len || memcmp(w->word, text, len) != 0)
 			continue;
-		return plan && w->set == json_set ? &json_of_plan : w;
+		if (!word_known(w, of))
+			return NULL;
+		return of == OPTIONS_PLAN && w->set == json_set ? &json_of_plan : w;
 	}
 	return NULL;
 }
 
 /* Takes one option and, if it has one, its value. Leaves *argv behind them. */
 static int word_parse(
-	char *const **argv, bool plan, struct options *opt, struct problem *problem)
+	char *const **argv, enum options_of of, struct options *opt, struct problem *problem)
 {
+	static const char *const command[] = {"run", "plan", "exec"};
 	const char *text = *(*argv)++;
 	const char *equals = strncmp(text, "--", 2) == 0 ? strchr(text, '=') : NULL;
 	size_t len = equals ? (size_t)(equals - text) : strlen(text);
-	const struct option_word *w = word_find(text, len, plan);
+	const struct option_word *w = word_find(text, len, of);
 
 	if (!w)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-			"%s: no such option: see lwvmm %s --help", text, plan ? "plan" : "run");
+			"%s: no such option: see lwvmm %s --help", text, command[of]);
 	if (!w->value) {
 		if (equals)
 			return options_refuse(problem, w->word, equals + 1, "takes no value");
@@ -210,7 +229,26 @@ static int word_parse(
 	return w->set(opt, *(*argv)++, problem);
 }
 
-int options_parse(char *const *argv, bool plan, struct options *opt, struct problem *problem)
+/* A detached guest has a name, and no program for which the other options would be. */
+static int detach_check(const struct options *opt, struct problem *problem)
+{
+	if (*opt->guest)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--detach: takes no program: start the guest, then run %s in it with "
+			"lwvmm exec",
+			*opt->guest);
+	if (!opt->name[0])
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--detach: the guest needs a name by which exec finds it: --name N");
+	if (opt->nenv || opt->timeout_s > 0)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--detach: --env and --timeout are of programs: give them to lwvmm "
+			"exec");
+	return 0;
+}
+
+int options_parse(
+	char *const *argv, enum options_of of, struct options *opt, struct problem *problem)
 {
 	*opt = (struct options){0};
 	while (*argv && (*argv)[0] == '-' && (*argv)[1] != '\0') {
@@ -220,14 +258,22 @@ int options_parse(char *const *argv, bool plan, struct options *opt, struct prob
 			argv++;
 			break;
 		}
-		err = word_parse(&argv, plan, opt, problem);
+		err = word_parse(&argv, of, opt, problem);
 		if (err)
 			return err;
 		if (opt->help)
 			break;
 	}
 	opt->guest = argv;
-	if (!plan && !opt->help && !*argv)
+	if (opt->help || of == OPTIONS_PLAN)
+		return 0;
+	if (opt->detach)
+		return detach_check(opt, problem);
+	if (!*argv && of == OPTIONS_EXEC)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"exec: no program is named: lwvmm exec NAME [OPTIONS] -- PROGRAM "
+			"[ARGS...]");
+	if (!*argv)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"run: no guest is named: lwvmm run [OPTIONS] GUEST [ARGS...]");
 	return 0;

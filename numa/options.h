@@ -42,6 +42,7 @@ struct options {
 	unsigned nenv;
 	double timeout_s; /* --timeout, 0: none */
 	bool stats;       /* --stats */
+	bool detach;      /* --detach: a guest without a program, for exec (run only) */
 	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
 	bool plan_json;
 	int verbose; /* -v, -vv */
@@ -56,11 +57,15 @@ struct options {
 			       empty for plan */
 };
 
+/* Whose words: for plan --json takes no file; exec takes few, and --cores are the guest's. */
+enum options_of { OPTIONS_RUN, OPTIONS_PLAN, OPTIONS_EXEC };
+
 /*
- * Parses the words after the subcommand. Options end at "--" or at the first word that is none.
- * `plan` tells that --json takes no file. Errors: -EINVAL with the problem filled.
+ * Parses the words after the subcommand (for exec, after the guest's name). Options end at "--"
+ * or at the first word that is none. Errors: -EINVAL with the problem filled.
  */
-int options_parse(char *const *argv, bool plan, struct options *opt, struct problem *problem);
+int options_parse(
+	char *const *argv, enum options_of of, struct options *opt, struct problem *problem);
 
 /* "64M", "2G", "1.5G", plain bytes: to bytes. -EINVAL for anything else ("0", "-1", "1Q", "").
  */

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
 # kvm.sh [PART[/PATTERN]...]: the kvm ring: guests on this machine's KVM. Parts: programs (native against
-# guest), dynamic (the same with libraries and scripts), command (what `lwvmm run` promises), views (what
-# programs see of the machine), bad (bad input), kill (signals at any moment), soak. Also runs in the lab
-# under busybox, with RING=lab and programs compiled before.
+# guest), dynamic (the same with libraries and scripts), command (what `lwvmm run` promises), exec (many
+# processes in one guest), views (what programs see of the machine), bad (bad input), kill (signals at any
+# moment), soak. Also runs in the lab under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
 #   SOAK_RUNS  of hello in soak [200]
@@ -27,6 +27,7 @@ SOAK_RUNS=${SOAK_RUNS:-200}
 . tests/programs/dynamic.sh
 . tests/command.sh
 . tests/views.sh
+. tests/exec.sh
 . tests/bad/input.sh
 . tests/bad/host.sh
 . tests/bad/kill.sh
@@ -60,7 +61,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs command views bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec views bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -69,6 +70,7 @@ for part; do
 	dynamic) run_dynamic ;;
 	command) run_command ;;
 	views) run_views ;;
+	exec) run_exec ;;
 	bad) run_bad_input && run_bad_host ;;
 	kill) run_kill ;;
 	soak) run_soak ;;

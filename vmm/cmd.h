@@ -10,6 +10,9 @@
 #include <stdio.h>
 
 int cmd_run(char *const *argv);
+int cmd_exec(char *const *argv);
+int cmd_ps(char *const *argv);
+int cmd_stop(char *const *argv);
 int cmd_plan(char *const *argv);
 int cmd_check(char *const *argv);
 int cmd_version(char *const *argv);

@@ -10,6 +10,12 @@ static const char page_main[] =
 	"\n"
 	"  lwvmm run [OPTIONS] [--] GUEST [ARGS...]   run a Linux program (or a kernel) as a "
 	"guest\n"
+	"  lwvmm run --detach --name N [OPTIONS]      start a guest without a program\n"
+	"  lwvmm exec NAME [OPTIONS] -- PROGRAM [ARGS...]\n"
+	"                                             run a program in a running guest\n"
+	"  lwvmm ps [NAME] [--json]                   the guests that run, and what runs in "
+	"them\n"
+	"  lwvmm stop NAME [--timeout S]              end a guest and its programs in order\n"
 	"  lwvmm plan [OPTIONS] [--json]              what would be placed where; touches "
 	"nothing\n"
 	"  lwvmm check [--repair]                     is this host ready, and what to do if "
@@ -65,6 +71,9 @@ static const char page_run[] =
 	"\n" OPTIONS_OF_PLAN "  --env NAME=VALUE    set a variable for the guest, beside all "
 	"of yours; may be repeated\n"
 	"  --timeout SECONDS   end the guest after this time, with status 124\n"
+	"  --detach            no GUEST: start a guest for lwvmm exec (needs --name), return "
+	"when it\n"
+	"                      serves; lwvmm stop ends it\n"
 	"  --stats             at the end, print exits, interrupts, calls and faults of each "
 	"vCPU\n"
 	"  --json FILE         write the same to FILE\n"
@@ -79,6 +88,53 @@ static const char page_run[] =
 	"Examples\n"
 	"  lwvmm run --cores 0-1 --mem 2G ./stream\n"
 	"  lwvmm run --cores 2-7 --page 1G --mem 24G --env OMP_NUM_THREADS=6 --stats ./xhpl\n";
+
+static const char page_exec[] =
+	"lwvmm exec NAME [OPTIONS] [--] PROGRAM [ARGS...]: run PROGRAM in the guest NAME\n"
+	"\n"
+	"The program is a process of its own: its own memory, standard input and output, "
+	"descriptors,\n"
+	"working directory, environment, signals and exit status, all those of this command. "
+	"Any\n"
+	"number at once (64 processes in a guest), by the user who started the guest. Its "
+	"first\n"
+	"thread goes to the guest CPU with the fewest threads.\n"
+	"\n"
+	"  --cores LIST        guest CPUs (from 0) that it may use: 0-3 or 1  [all]\n"
+	"  --env NAME=VALUE    set a variable for it, beside all of yours; may be repeated\n"
+	"  --timeout SECONDS   end it after this time, with status 124\n"
+	"  -v                  say what is done\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status: as of lwvmm run.\n"
+	"\n"
+	"Example\n"
+	"  lwvmm run --name g --detach --cores 0-7 --mem 16G\n"
+	"  lwvmm exec g -- ./a & lwvmm exec g -- ./b & wait; lwvmm stop g\n";
+
+static const char page_ps[] =
+	"lwvmm ps [NAME] [--json]: the guests that run, and their processes\n"
+	"\n"
+	"For each of your guests (root: of all): its VMM's pid, state, host CPUs, memory and "
+	"time; under\n"
+	"it, of each process: pid, threads, time since its start, and its words.\n"
+	"\n"
+	"  --json              print it for programs\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status: 0; 125 when there is no guest NAME.\n";
+
+static const char page_stop[] =
+	"lwvmm stop NAME [--timeout SECONDS]: end the guest NAME\n"
+	"\n"
+	"Its processes get SIGTERM, and SIGKILL when the time is over; then the guest ends and "
+	"gives\n"
+	"memory, pools and cores back. Returns when that is done.\n"
+	"\n"
+	"  --timeout SECONDS   between SIGTERM and SIGKILL  [10]\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status: 0; 125 when there is no guest NAME or it does not end.\n";
 
 static const char page_plan[] =
 	"lwvmm plan [OPTIONS] [--json] [GUEST [ARGS...]]: what run would place where\n"
@@ -120,6 +176,9 @@ static const struct {
 	{"help", page_help},
 	{"plan", page_plan},
 	{"run", page_run},
+	{"exec", page_exec},
+	{"ps", page_ps},
+	{"stop", page_stop},
 	{"version", page_version},
 };
 

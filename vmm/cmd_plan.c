@@ -14,7 +14,7 @@ static int plan_show(char *const *argv, struct problem *problem)
 	static struct options opt;
 	static struct host host;
 	static struct plan plan;
-	int err = options_parse(argv, true, &opt, problem);
+	int err = options_parse(argv, OPTIONS_PLAN, &opt, problem);
 
 	if (err)
 		return err;

@@ -11,6 +11,9 @@ static const struct {
 	int (*run)(char *const *argv);
 } commands[] = {
 	{"run", cmd_run},
+	{"exec", cmd_exec},
+	{"ps", cmd_ps},
+	{"stop", cmd_stop},
 	{"plan", cmd_plan},
 	{"check", cmd_check},
 	{"version", cmd_version},

@@ -15,7 +15,9 @@
 
 #include "vmm/base/affinity.h"
 #include "vmm/clock.h"
+#include "vmm/control.h"
 #include "vmm/lease.h"
+#include "vmm/monitor_apart.h"
 #include "vmm/pool.h"
 #include "vmm/postmortem.h"
 #include "vmm/report.h"
@@ -25,13 +27,15 @@
 #define TICK_NS (100 * 1000 * 1000)
 #define POLL_NS 20000 /* how long an idle guest core looks for work before it halts */
 
-enum source { SOURCE_SOCK, SOURCE_TICK, SOURCE_FAIL, SOURCE_SIGNAL };
+/* From SOURCE_SERVER on they are the server's. */
+enum source { SOURCE_TICK, SOURCE_FAIL, SOURCE_SIGNAL, SOURCE_SERVER };
 
 /* Why the guest is over. */
-enum over { OVER_NOT, OVER_ENDED, OVER_LOST, OVER_FAILED, OVER_SIGNAL };
+enum over { OVER_NOT, OVER_ENDED, OVER_LOST, OVER_STOPPED, OVER_FAILED, OVER_SIGNAL };
 
 struct monitor {
 	const struct monitor_job *job;
+	struct control control;
 	struct lease lease;
 	struct pool_growth growth;
 	struct memory memory;
@@ -46,45 +50,6 @@ struct monitor {
 
 /* Large, and one a process. */
 static struct monitor monitor;
-
-/*
- * Descriptors 0 and 1 and all that were inherited are the program's: holding them here would
- * keep its pipes open after its end. Standard error stays, for what there is to say.
- */
-static int leave_caller(struct monitor *m, int *sock)
-{
-	int null = open("/dev/null", O_RDWR);
-
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
-		return -errno;
-	if (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0)
-		return -errno;
-	if (*sock != 3 && dup3(*sock, 3, O_CLOEXEC) < 0)
-		return -errno;
-	*sock = 3;
-	if (close_range(4, ~0u, 0))
-		return -errno;
-	setsid();
-	prctl(PR_SET_NAME, "lwvmm-vmm");
-	return 0;
-}
-
-/* Signals: an orderly end for those that ask for one; all are blocked, the threads inherit
- * that. */
-static int signals_take(struct monitor *m)
-{
-	sigset_t all, end;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&end);
-	sigaddset(&end, SIGTERM);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGHUP);
-	m->signal_fd = signalfd(-1, &end, SFD_CLOEXEC | SFD_NONBLOCK);
-	return m->signal_fd < 0 ? -errno : 0;
-}
 
 static int watch(struct monitor *m, int fd, enum source source)
 {
@@ -103,13 +68,14 @@ static int events_create(struct monitor *m, struct problem *problem)
 	if (m->epoll_fd < 0 || m->tick_fd < 0 || timerfd_settime(m->tick_fd, 0, &tick, NULL))
 		err = -errno;
 	if (!err)
-		err = watch(m, m->job->sock, SOURCE_SOCK);
-	if (!err)
 		err = watch(m, m->tick_fd, SOURCE_TICK);
 	if (!err)
 		err = watch(m, m->vm.fail_fd, SOURCE_FAIL);
 	if (!err)
 		err = watch(m, m->signal_fd, SOURCE_SIGNAL);
+	if (!err)
+		err = server_init(&m->server, &m->vm, &m->janitor, m->job->opt, m->epoll_fd,
+			SOURCE_SERVER, m->job->sock, m->control.sock);
 	if (err)
 		return problem_set(problem, err, EXIT_LWVMM_FAILED,
 			"event loop: the kernel refused it (%s): raise `ulimit -n`",
@@ -131,7 +97,21 @@ static int json_open(struct monitor *m, struct problem *problem)
 	return 0;
 }
 
-/* The lease before the memory: a core that is taken should be said first. */
+/*
+ * A name that nobody chose may be in the way of what another user's killed guest has left: then
+ * this guest has no control socket.
+ */
+static int name_take(struct monitor *m, struct problem *problem)
+{
+	struct problem unheard = {0};
+	bool chosen = m->job->opt->name[0];
+	int err = control_open(
+		LEASE_DIR, m->job->plan->name, &m->control, chosen ? problem : &unheard);
+
+	return chosen ? err : 0;
+}
+
+/* Name and lease before the memory: what is taken should be said first. */
 static int take_resources(struct monitor *m, struct problem *problem)
 {
 	const struct plan *plan = m->job->plan;
@@ -146,9 +126,12 @@ static int take_resources(struct monitor *m, struct problem *problem)
 	if (chdir("/"))
 		note_print("/: cannot be entered (%s): the working directory stays in use",
 			strerror(errno));
-	err = lease_take(plan, &m->lease, problem);
+	err = name_take(m, problem);
 	if (err)
 		goto fail_json;
+	err = lease_take(plan, &m->lease, problem);
+	if (err)
+		goto fail_name;
 	err = pool_grow(&m->growth, plan, problem);
 	if (err)
 		goto fail_lease;
@@ -164,6 +147,8 @@ fail_pool:
 	pool_shrink(&m->growth);
 fail_lease:
 	lease_drop(&m->lease);
+fail_name:
+	control_close(&m->control);
 fail_json:
 	if (m->json)
 		fclose(m->json);
@@ -176,6 +161,7 @@ static void give_resources(struct monitor *m)
 	memory_destroy(&m->memory);
 	pool_shrink(&m->growth);
 	lease_drop(&m->lease);
+	control_close(&m->control);
 	if (m->json)
 		fclose(m->json);
 }
@@ -226,7 +212,6 @@ static int guest_create(struct monitor *m, struct problem *problem)
 	if (err)
 		goto fail_account;
 	janitor_init(&m->janitor, vm->share, &vm->map, vm->bell_fd);
-	server_init(&m->server, vm, &m->janitor, m->job->opt, m->job->sock);
 	err = events_create(m, problem);
 	if (err)
 		goto fail_account;
@@ -242,7 +227,6 @@ static void guest_destroy(struct monitor *m)
 {
 	close(m->epoll_fd);
 	close(m->tick_fd);
-	server_close(&m->server);
 	account_destroy(&m->vm);
 	vm_destroy(&m->vm);
 }
@@ -250,8 +234,13 @@ static void guest_destroy(struct monitor *m)
 /* From the seal on nothing can be opened any more. */
 static int guest_start(struct monitor *m, struct problem *problem)
 {
-	int err = seal(problem);
+	int err = 0;
 
+	/* Not before: what there was to say until now is for the starter's terminal. */
+	if (m->job->opt->detach)
+		err = control_log(&m->control, problem);
+	if (!err)
+		err = seal(problem);
 	if (!err)
 		err = janitor_start(&m->janitor, problem);
 	if (!err)
@@ -260,16 +249,16 @@ static int guest_start(struct monitor *m, struct problem *problem)
 	return err;
 }
 
-static enum over on_sock(struct monitor *m)
+static enum over over_of(enum server_news news)
 {
-	switch (server_read(&m->server)) {
-	case SERVER_ENDED:
-		return OVER_ENDED;
-	case SERVER_LOST:
-		return OVER_LOST;
-	default:
-		return OVER_NOT;
-	}
+	static const enum over over[] = {
+		[SERVER_NOTHING] = OVER_NOT,
+		[SERVER_ENDED] = OVER_ENDED,
+		[SERVER_LOST] = OVER_LOST,
+		[SERVER_STOPPED] = OVER_STOPPED,
+	};
+
+	return over[news];
 }
 
 static enum over on_tick(struct monitor *m)
@@ -283,29 +272,32 @@ static enum over on_tick(struct monitor *m)
 	return OVER_NOT;
 }
 
+static enum over on_event(struct monitor *m, uint32_t source)
+{
+	switch (source) {
+	case SOURCE_TICK:
+		return on_tick(m);
+	case SOURCE_FAIL:
+		return OVER_FAILED;
+	case SOURCE_SIGNAL:
+		return OVER_SIGNAL;
+	default:
+		return over_of(server_event(&m->server, source - SOURCE_SERVER));
+	}
+}
+
 static enum over guest_run(struct monitor *m)
 {
 	enum over over = OVER_NOT;
 
 	while (over == OVER_NOT) {
 		struct epoll_event event;
+		int n = epoll_wait(m->epoll_fd, &event, 1, server_wait_ms(&m->server));
 
-		if (epoll_wait(m->epoll_fd, &event, 1, -1) != 1)
-			continue;
-		switch ((enum source)event.data.u32) {
-		case SOURCE_SOCK:
-			over = on_sock(m);
-			break;
-		case SOURCE_TICK:
-			over = on_tick(m);
-			break;
-		case SOURCE_FAIL:
-			over = OVER_FAILED;
-			break;
-		case SOURCE_SIGNAL:
-			over = OVER_SIGNAL;
-			break;
-		}
+		if (n == 1)
+			over = on_event(m, event.data.u32);
+		if (over == OVER_NOT)
+			over = over_of(server_poll(&m->server));
 	}
 	return over;
 }
@@ -336,6 +328,24 @@ static void guest_account(struct monitor *m, enum over over, struct problem *pro
 		report_print_json(&m->report, m->json);
 }
 
+/*
+ * All who are connected hear why. A proxy that has not unmapped the memory by itself must be
+ * gone before the pools shrink.
+ */
+static void guest_part(struct monitor *m, enum over over, const struct problem *problem)
+{
+	struct problem why = *problem;
+
+	problem_set(&why, -ESHUTDOWN, EXIT_LWVMM_FAILED, "guest %s: has ended: %s",
+		m->job->plan->name,
+		over == OVER_STOPPED ? "it was stopped (lwvmm stop)"
+		: over == OVER_LOST  ? "its lwvmm run was killed"
+				     : "its lwvmm run is over");
+	server_end(&m->server, &why);
+	control_deafen(&m->control);
+	server_wait_gone(&m->server);
+}
+
 /* One guest, from the first page to the last. Returns how it was over; OVER_NOT: it never
  * began. */
 static enum over guest_live(struct monitor *m, struct problem *problem)
@@ -349,14 +359,10 @@ static enum over guest_live(struct monitor *m, struct problem *problem)
 	if (!guest_start(m, problem))
 		over = guest_run(m);
 	guest_stop(m);
-	if (over != OVER_NOT)
+	if (over != OVER_NOT) {
 		guest_account(m, over, problem);
-	/* A proxy that has not unmapped the memory by itself must be gone before the pools
-	 * shrink. */
-	if (over != OVER_NOT && problem->status)
-		server_send_problem(m->job->sock, problem);
-	if (over != OVER_ENDED)
-		server_wait_gone(&m->server);
+		guest_part(m, over, problem);
+	}
 	guest_destroy(m);
 give:
 	give_resources(m);
@@ -375,18 +381,22 @@ int monitor_main(const struct monitor_job *job)
 	m->report.vm = &m->vm;
 	m->report.janitor = &m->janitor;
 	m->report.times.start = job->start_tsc;
-	err = leave_caller(m, &mine.sock);
+	err = apart_leave(&mine.sock);
 	if (!err)
-		err = signals_take(m);
+		err = apart_signals(&m->signal_fd);
 	if (err)
 		problem_set(&problem, err, EXIT_LWVMM_FAILED,
 			"VMM: could not set itself up (%s): see `ulimit -a`", strerror(-err));
 	else
 		over = guest_live(m, &problem);
-	if (over == OVER_NOT)
+	if (over == OVER_NOT) {
 		server_send_problem(mine.sock, &problem);
-	else if (over == OVER_ENDED)
-		server_send_bye(mine.sock);
-	server_linger(mine.sock);
+		server_linger(mine.sock);
+	} else {
+		/* Nobody else hears it: to the log. */
+		if (mine.opt->detach && problem.status)
+			problem_print(&problem);
+		server_bye(&m->server);
+	}
 	return problem.status;
 }

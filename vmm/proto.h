@@ -10,21 +10,77 @@
  *   ... the process lives in the share area (abi/share.h) ...
  *   END                       ->        after EXITED, with the program's memory unmapped
  *                             <-   BYE  for `run`: guest gone, pools given back, report printed
+ *
+ *   starter of a detached guest    VMM
+ *                             <-   READY (or PROBLEM): the guest serves
+ *
+ *   ps, stop                       VMM
+ *   QUERY                     ->
+ *                             <-   GUEST
+ *   STOP                      ->
+ *                             <-   BYE  guest gone, pools given back
  */
 #ifndef VMM_PROTO_H
 #define VMM_PROTO_H
 
 #include <stdint.h>
 
+#include "guest-lwk/abi/abi.h"
 #include "numa/plan.h"
 
-#define PROTO_VERSION 2
-enum proto_type { PROTO_HELLO = 1, PROTO_WELCOME, PROTO_PROBLEM, PROTO_END, PROTO_BYE };
+#define PROTO_VERSION 3
+enum proto_type {
+	PROTO_HELLO = 1,
+	PROTO_WELCOME,
+	PROTO_PROBLEM,
+	PROTO_END,
+	PROTO_BYE,
+	PROTO_READY,
+	PROTO_QUERY,
+	PROTO_GUEST,
+	PROTO_STOP
+};
 
+#define PROTO_COMMAND_SIZE 96
+
+/* Type and version come first in all that is said first, in every version. */
 struct proto_hello {
 	uint32_t type, version;
 	int32_t pid, ppid;
 	uint32_t uid, gid;
+	char command[PROTO_COMMAND_SIZE]; /* the program's words, for ps; cut off */
+};
+
+/* QUERY and STOP. */
+struct proto_ask {
+	uint32_t type, version;
+	uint32_t timeout_ms; /* STOP: from SIGTERM to SIGKILL */
+	uint32_t pad;
+};
+
+/* GUEST. Times are in milliseconds. */
+struct proto_process {
+	int32_t pid;
+	uint32_t state; /* ABI_PROC_* */
+	uint32_t nthreads;
+	uint32_t pad;
+	uint64_t up_ms;
+	char command[PROTO_COMMAND_SIZE];
+};
+
+enum proto_guest_state { PROTO_STARTING, PROTO_RUNNING, PROTO_ENDING };
+
+struct proto_guest {
+	uint32_t type, version;
+	int32_t pid; /* of the VMM */
+	uint32_t uid;
+	uint32_t state; /* enum proto_guest_state */
+	uint32_t ncores, nprocs;
+	uint32_t detached;
+	uint64_t mem; /* bytes */
+	uint64_t up_ms;
+	uint16_t core[PLAN_MAX_VCPUS]; /* host CPUs, in the order of the guest's */
+	struct proto_process process[ABI_MAX_PROCS];
 };
 
 struct proto_extent {

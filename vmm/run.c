@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `lwvmm run` as one story: options, the guest file, the host, the plan; then two processes,
- * the VMM (monitor.c) and, with the pid that the shell knows, the proxy of the program.
+ * the VMM (monitor.c) and, with the pid that the shell knows, the proxy of the program. With
+ * --detach there is no program: we wait until the guest serves. `lwvmm exec` is the proxy
+ * alone.
  */
 #include "vmm/run.h"
 
@@ -22,6 +24,8 @@
 #include "numa/plan.h"
 #include "vmm/base/affinity.h"
 #include "vmm/cmd.h"
+#include "vmm/control.h"
+#include "vmm/lease.h"
 #include "vmm/monitor.h"
 #include "vmm/pool.h"
 #include "vmm/program.h"
@@ -33,20 +37,21 @@
 static struct host host;
 static struct plan plan;
 static struct options options;
+static struct program program = {.fd = -1}; /* with --detach there is none */
 
 /* What we run, and what we do not yet. */
-static int check_kind(const struct program *program, struct problem *problem)
+static int check_kind(struct problem *problem)
 {
 	char text[PATH_MAX + 64];
 
-	if (program->elf.kind == ELF_KIND_PVH)
+	if (program.elf.kind == ELF_KIND_PVH)
 		return problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
 			"%s: is a PVH kernel image: other kernels than the LWK are not served "
 			"yet",
-			program->path);
-	program_describe(program, text, sizeof(text));
+			program.path);
+	program_describe(&program, text, sizeof(text));
 	if (options.verbose)
-		note_print("%s: %s", program->path, text);
+		note_print("%s: %s", program.path, text);
 	return 0;
 }
 
@@ -73,6 +78,7 @@ static int make_plan(struct problem *problem)
 	/* What crashed guests left is given back first, so that the plan sees it. */
 	pool_repair(true, NULL);
 	view_repair(true, NULL);
+	control_list(LEASE_DIR, NULL, 0);
 	err = host_read("", &host, problem);
 	if (err)
 		return err;
@@ -159,9 +165,50 @@ static int image_wait(int sock, struct problem *problem)
 	return problem_set(problem, -EIO, packet.status, "%s", packet.text);
 }
 
-static int live(const struct program *program, uint64_t start, struct problem *problem)
+/* The guest runs and we may go, or why it does not. */
+static int detached_wait(int sock, struct problem *problem)
 {
-	const bool is_image = program->elf.kind == ELF_KIND_LWK;
+	struct proto_problem packet = {0};
+	ssize_t n;
+
+	do
+		n = recv(sock, &packet, sizeof(packet), 0);
+	while (n < 0 && errno == EINTR);
+	if (n >= (ssize_t)sizeof(packet.type) && packet.type == PROTO_READY)
+		return 0;
+	if (n < (ssize_t)sizeof(packet) || packet.type != PROTO_PROBLEM)
+		return problem_set(problem, -EPIPE, EXIT_LWVMM_FAILED,
+			"guest %s: the VMM is gone: it was killed", plan.name);
+	packet.text[sizeof(packet.text) - 1] = '\0';
+	return problem_set(problem, -EIO, packet.status, "%s", packet.text);
+}
+
+static int open_program(struct problem *problem)
+{
+	int err = program_open(options.guest, &program, problem);
+
+	return err ? err : check_kind(problem);
+}
+
+static bool is_image(void)
+{
+	return program.fd >= 0 && program.elf.kind == ELF_KIND_LWK;
+}
+
+static int proxy_become(int sock, uint64_t affinity, struct problem *problem)
+{
+	return proxy_main(
+		&(struct proxy_job){
+			.opt = &options,
+			.program = &program,
+			.sock = sock,
+			.affinity = affinity,
+		},
+		problem);
+}
+
+static int live(uint64_t start, struct problem *problem)
+{
 	struct monitor_job job = {
 		.opt = &options,
 		.plan = &plan,
@@ -171,8 +218,8 @@ static int live(const struct program *program, uint64_t start, struct problem *p
 	int sock[2];
 	int err = 0;
 
-	if (is_image)
-		err = image_map(program->path, program->fd, &job.image, problem);
+	if (is_image())
+		err = image_map(program.path, program.fd, &job.image, problem);
 	/* Before there is any other thread: all inherit it but the vCPUs'. */
 	if (!err && plan.nhelpers)
 		err = affinity_set(plan.helper, plan.nhelpers, problem);
@@ -187,39 +234,32 @@ static int live(const struct program *program, uint64_t start, struct problem *p
 	close(sock[1]);
 	if (err)
 		return err;
-	if (is_image)
+	if (options.detach)
+		return detached_wait(sock[0], problem);
+	if (is_image())
 		return image_wait(sock[0], problem);
-	return proxy_main(
-		&(struct proxy_job){
-			.opt = &options,
-			.program = program,
-			.sock = sock[0],
-		},
-		problem);
+	return proxy_become(sock[0], 0, problem);
 }
 
 static int run(char *const *argv, struct problem *problem)
 {
-	static struct program program;
 	uint64_t start = __rdtsc();
 	int err;
 
-	err = options_parse(argv, false, &options, problem);
+	err = options_parse(argv, OPTIONS_RUN, &options, problem);
 	if (err)
 		return err;
 	if (options.help) {
 		help_topic_print("run", stdout);
 		return 0;
 	}
-	err = program_open(options.guest, &program, problem);
-	if (!err)
-		err = check_kind(&program, problem);
-	options.program_low = err ? 0 : bytes_low(&program.elf);
-	if (!err)
-		err = make_plan(problem);
+	if (!options.detach)
+		err = open_program(problem);
 	if (err)
 		return err;
-	return live(&program, start, problem);
+	options.program_low = options.detach ? 0 : bytes_low(&program.elf);
+	err = make_plan(problem);
+	return err ? err : live(start, problem);
 }
 
 int cmd_run(char *const *argv)
@@ -227,6 +267,65 @@ int cmd_run(char *const *argv)
 	struct problem problem = {0};
 
 	run(argv, &problem);
+	if (problem.status)
+		problem_print(&problem);
+	return problem.status;
+}
+
+/* Of exec: CPUs as the guest numbers them, as a mask. */
+static int guest_cpus(uint64_t *mask, struct problem *problem)
+{
+	*mask = 0;
+	for (unsigned i = 0; i < options.ncores; i++) {
+		if (options.core[i] >= PLAN_MAX_VCPUS)
+			return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+				"--cores: no guest has a CPU %u: name CPUs of the guest, from "
+				"0",
+				options.core[i]);
+		*mask |= 1ULL << options.core[i];
+	}
+	return 0;
+}
+
+static int exec(char *const *argv, struct problem *problem)
+{
+	const char *name = argv[0];
+	uint64_t affinity;
+	int err, sock;
+
+	if (!name || (name[0] == '-' && strcmp(name, "--help") && strcmp(name, "-h")))
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"exec: the guest's name comes first: lwvmm exec NAME [OPTIONS] -- "
+			"PROGRAM [ARGS...]");
+	err = options_parse(name[0] == '-' ? argv : argv + 1, OPTIONS_EXEC, &options, problem);
+	if (err)
+		return err;
+	if (options.help) {
+		help_topic_print("exec", stdout);
+		return 0;
+	}
+	err = open_program(problem);
+	if (!err && is_image())
+		err = problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: is an LWK image, no program: lwvmm run starts a guest from it",
+			program.path);
+	if (!err)
+		err = guest_cpus(&affinity, problem);
+	if (err)
+		return err;
+	/* Last: the guest does not wait long for our first words. */
+	sock = control_connect(LEASE_DIR, name, true, problem);
+	if (sock < 0)
+		return sock;
+	memcpy(options.name, name, strlen(name) + 1); /* it is sound: control_connect() */
+	return proxy_become(sock, affinity, problem);
+}
+
+int cmd_exec(char *const *argv)
+{
+	struct problem problem = {0};
+
+	exec(argv, &problem);
 	if (problem.status)
 		problem_print(&problem);
 	return problem.status;

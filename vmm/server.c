@@ -1,47 +1,106 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmm/server.h"
-
+/* Connections: who comes, what they say, when they are dropped. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/proto.h"
+#include "vmm/control.h"
+#include "vmm/server_parts.h"
 
-#define GONE_WAIT_MS 5000
-#define LINGER_MS    2000
-#define POLL_US      50 /* how long a proxy's service thread spins for its next request */
+#define SILENT_MS 5000 /* for a peer that says nothing at all */
+#define SOON_MS   1
 
-void server_init(struct server *s, struct vm *vm, struct janitor *janitor,
-	const struct options *opt, int sock)
+uint64_t server_now_ms(void)
 {
-	struct timespec now;
+	struct timespec ts;
 
-	*s = (struct server){
-		.vm = vm,
-		.janitor = janitor,
-		.commit = opt->commit,
-		.sock = sock,
-		.proc = -1,
-		.pid_fd = -1,
-		.stat_fd = -1,
-	};
-	clock_gettime(CLOCK_REALTIME, &now);
-	s->born_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-void server_close(struct server *s)
+static int watch(const struct server *s, int fd, uint32_t event)
 {
-	if (s->pid_fd >= 0)
-		close(s->pid_fd);
-	if (s->stat_fd >= 0)
-		close(s->stat_fd);
-	s->pid_fd = s->stat_fd = -1;
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = s->token + event};
+
+	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+int client_watch(struct server *s, const struct client *c, bool pid)
+{
+	uint32_t index = (uint32_t)(c - s->client);
+
+	return watch(s, pid ? c->pid_fd : c->sock, 1 + 2 * index + pid);
+}
+
+static struct client *client_new(struct server *s, int sock, enum client_state state)
+{
+	for
+		each_client(s, c)
+		{
+			if (c->state != CLIENT_FREE)
+				continue;
+			*c = (struct client){
+				.state = state,
+				.sock = sock,
+				.pid_fd = -1,
+				.stat_fd = -1,
+				.proc = -1,
+				.since_ms = server_now_ms(),
+			};
+			if (!client_watch(s, c, false))
+				return c;
+			c->state = CLIENT_FREE;
+			break;
+		}
+	return NULL;
+}
+
+static void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void client_free(struct client *c)
+{
+	fd_close(&c->sock);
+	fd_close(&c->pid_fd);
+	fd_close(&c->stat_fd);
+	c->state = CLIENT_FREE;
+}
+
+void client_close(struct client *c)
+{
+	fd_close(&c->sock);
+	if (c->state != CLIENT_PROCESS)
+		client_free(c);
+}
+
+/* Never waits: the peer may be stopped, or hostile. */
+bool client_send(const struct client *c, const void *packet, size_t size)
+{
+	return send(c->sock, packet, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+}
+
+bool client_send_bye(const struct client *c)
+{
+	struct proto_end packet = {.type = PROTO_BYE};
+
+	return client_send(c, &packet, sizeof(packet));
+}
+
+void client_refuse(struct server *s, struct client *c, const char *text)
+{
+	struct problem problem = {0};
+
+	problem_set(
+		&problem, -EPROTO, EXIT_LWVMM_FAILED, "guest %s: %s", s->vm->plan->name, text);
+	server_send_problem(c->sock, &problem);
+	client_close(c);
 }
 
 void server_send_problem(int sock, const struct problem *problem)
@@ -49,203 +108,261 @@ void server_send_problem(int sock, const struct problem *problem)
 	struct proto_problem packet = {.type = PROTO_PROBLEM, .status = problem->status};
 
 	memcpy(packet.text, problem->text, sizeof(packet.text));
-	(void)send(sock, &packet, sizeof(packet), MSG_NOSIGNAL);
+	(void)send(sock, &packet, sizeof(packet), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-void server_send_bye(int sock)
+int server_init(struct server *s, struct vm *vm, struct janitor *janitor,
+	const struct options *opt, int epoll_fd, uint32_t token, int sock, int listen_fd)
 {
-	struct proto_end packet = {.type = PROTO_BYE};
+	struct client *first;
+	struct timespec now;
 
-	(void)send(sock, &packet, sizeof(packet), MSG_NOSIGNAL);
-}
-
-void server_linger(int sock)
-{
-	struct pollfd peer = {.fd = sock, .events = POLLIN};
-	char packet[sizeof(struct proto_problem)];
-
-	while (poll(&peer, 1, LINGER_MS) > 0 && recv(sock, packet, sizeof(packet), 0) > 0)
-		;
-}
-
-static unsigned welcome_fds(const struct vm *vm, int proc, int fds[PROTO_MAX_FDS])
-{
-	unsigned n = 0;
-
-	fds[n++] = vm->share_fd;
-	fds[n++] = vm->bell_fd[ABI_BELL_PROC(proc)];
-	for (unsigned i = 0; i < vm->nvcpus; i++)
-		fds[n++] = vm->vcpu[i].irq_fd;
-	for (unsigned i = 0; i < vm->plan->nextents; i++)
-		fds[n++] = vm->memory->extent[i].memfd;
-	return n;
-}
-
-static int send_welcome(const struct server *s)
-{
-	const struct plan *plan = s->vm->plan;
-	struct proto_welcome packet = {
-		.type = PROTO_WELCOME,
-		.proc = (uint32_t)s->proc,
-		.ncores = s->vm->nvcpus,
-		.nextents = plan->nextents,
-		.poll_us = plan->cores_shared ? 0 : POLL_US,
-		.nhelpers = plan->nhelpers,
+	*s = (struct server){
+		.vm = vm,
+		.janitor = janitor,
+		.commit = opt->commit,
+		.detached = opt->detach,
+		.epoll_fd = epoll_fd,
+		.token = token,
+		.listen_fd = listen_fd,
+		.owner = geteuid(),
+		.start_ms = server_now_ms(),
 	};
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int) * PROTO_MAX_FDS)];
-	} control = {0};
-	struct iovec iov = {&packet, sizeof(packet)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
-	int fds[PROTO_MAX_FDS];
-	unsigned n = welcome_fds(s->vm, s->proc, fds);
-
-	memcpy(packet.helper, plan->helper, sizeof(packet.helper));
-	packet.plan = *plan;
-	snprintf(packet.view, sizeof(packet.view), "%d-%lx", (int)getpid(), s->born_ns);
-	for (unsigned i = 0; i < plan->nextents; i++)
-		packet.extent[i] = (struct proto_extent){
-			plan->extent[i].gpa, plan->extent[i].size, plan->extent[i].page_size};
-	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
-	return sendmsg(s->sock, &msg, MSG_NOSIGNAL) == sizeof(packet) ? 0 : -errno;
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->born_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	first = client_new(s, sock, opt->detach ? CLIENT_STARTER : CLIENT_NEW);
+	if (!first)
+		return -errno;
+	first->main = true;
+	return listen_fd < 0 ? 0 : watch(s, listen_fd, 0);
 }
 
-/* An index whose last owner has left nothing behind; -1: all are taken. */
-static int proc_allocate(struct server *s)
-{
-	for (unsigned i = 0; i < ABI_MAX_PROCS; i++) {
-		uint32_t state =
-			__atomic_load_n(&s->vm->share->proc[i].state, __ATOMIC_ACQUIRE);
-
-		if (state == ABI_PROC_FREE && !janitor_owes(s->janitor, i))
-			return (int)i;
-	}
-	return -1;
-}
-
-/* Descriptors by which the proxy is watched; without them only EOF tells. */
-static void watch(struct server *s, pid_t pid)
-{
-	char path[48];
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	s->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
-	s->pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static void proc_open(
-	struct server *s, const struct proto_hello *hello, const struct ucred *peer)
-{
-	struct abi_proc *proc = &s->vm->share->proc[s->proc];
-
-	proc->pid = (uint32_t)hello->pid;
-	proc->ppid = (uint32_t)hello->ppid;
-	proc->uid = peer->uid;
-	proc->gid = peer->gid;
-	proc->commit = s->commit;
-	__atomic_store_n(&proc->state, ABI_PROC_OPEN, __ATOMIC_RELEASE);
-	vm_event(s->vm, (unsigned)s->proc);
-}
-
-static enum server_news refuse(struct server *s, const char *text)
+bool client_accept(struct server *s)
 {
 	struct problem problem = {0};
-
-	problem_set(
-		&problem, -EPROTO, EXIT_LWVMM_FAILED, "guest %s: %s", s->vm->plan->name, text);
-	server_send_problem(s->sock, &problem);
-	return SERVER_LOST;
-}
-
-static enum server_news on_hello(struct server *s, const struct proto_hello *hello)
-{
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
+	struct client *c;
+	struct sockaddr from; /* without a name: not looked at */
+	socklen_t from_len = sizeof(from);
+	int sock = accept4(s->listen_fd, &from, &from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (hello->version != PROTO_VERSION || s->proc >= 0)
-		return refuse(s, "another version of lwvmm runs it: use the same");
-	/* What the kernel says of the peer counts, not what the peer says. */
-	if (getsockopt(s->sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.pid != hello->pid)
-		return refuse(s, "the proxy is not who it says: report this as a bug");
-	s->proc = proc_allocate(s);
-	if (s->proc < 0)
-		return refuse(s, "all its processes are taken: wait for one to end");
-	watch(s, peer.pid);
-	proc_open(s, hello, &peer);
-	return send_welcome(s) ? SERVER_LOST : SERVER_NOTHING;
+	if (sock < 0)
+		return false;
+	/* The socket's mode keeps others out; the kernel's word is the second lock. */
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+		!control_may_ask(peer.uid, s->owner)) {
+		problem_set(&problem, -EPERM, EXIT_LWVMM_FAILED,
+			"guest %s: is another user's: only its owner may use it",
+			s->vm->plan->name);
+		server_send_problem(sock, &problem);
+		close(sock);
+		return true;
+	}
+	c = client_new(s, sock, CLIENT_NEW);
+	if (c) {
+		c->peer = peer;
+		return true;
+	}
+	problem_set(&problem, -EBUSY, EXIT_LWVMM_FAILED,
+		"guest %s: too many connections: try again later", s->vm->plan->name);
+	server_send_problem(sock, &problem);
+	close(sock);
+	return true;
+}
+
+static void process_describe(
+	const struct server *s, const struct client *c, struct proto_process *to)
+{
+	const struct abi_proc *proc = &s->vm->share->proc[c->proc];
+
+	*to = (struct proto_process){
+		.pid = c->hello.pid,
+		.state = __atomic_load_n(&proc->state, __ATOMIC_ACQUIRE),
+		.nthreads = __atomic_load_n(&proc->nthreads, __ATOMIC_RELAXED),
+		.up_ms = server_now_ms() - c->since_ms,
+	};
+	memcpy(to->command, c->hello.command, sizeof(to->command));
+	to->command[sizeof(to->command) - 1] = '\0';
+}
+
+static void on_query(struct server *s, struct client *c)
+{
+	static struct proto_guest guest;
+	const struct plan *plan = s->vm->plan;
+
+	guest = (struct proto_guest){
+		.type = PROTO_GUEST,
+		.version = PROTO_VERSION,
+		.pid = getpid(),
+		.uid = s->owner,
+		.state = s->stopping ? PROTO_ENDING
+			 : s->ready  ? PROTO_RUNNING
+				     : PROTO_STARTING,
+		.ncores = plan->nvcpus,
+		.detached = s->detached,
+		.mem = plan->mem,
+		.up_ms = server_now_ms() - s->start_ms,
+	};
+	for (unsigned i = 0; i < plan->nvcpus; i++)
+		guest.core[i] = plan->vcpu[i].core;
+	for
+		each_client(
+			s, p) if (p->state == CLIENT_PROCESS && guest.nprocs < ABI_MAX_PROCS)
+			process_describe(s, p, &guest.process[guest.nprocs++]);
+	if (!client_send(c, &guest, sizeof(guest)))
+		client_close(c);
+}
+
+static enum server_news on_end(struct server *s, struct client *c)
+{
+	c->parted = true;
+	if (!c->main) {
+		client_send_bye(c);
+		return SERVER_NOTHING;
+	}
+	/* Asked to stop, the others have their time as well. */
+	return s->stopping ? SERVER_NOTHING : SERVER_ENDED;
 }
 
 /* A proxy that only stops talking (shutdown) has unmapped its memory and waits for our end. */
-static enum server_news end_of_file(int sock)
+static enum server_news on_end_of_file(struct server *s, struct client *c)
 {
-	struct pollfd peer = {.fd = sock};
+	struct pollfd peer = {.fd = c->sock};
+	bool lost = poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP;
+	bool is_main = c->main && c->state != CLIENT_ENDED;
 
-	return poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP ? SERVER_LOST : SERVER_ENDED;
+	c->parted = !lost;
+	if (is_main)
+		return lost ? SERVER_LOST : SERVER_ENDED;
+	if (!lost)
+		client_send_bye(c);
+	client_close(c);
+	return SERVER_NOTHING;
 }
 
-enum server_news server_read(struct server *s)
+static enum server_news on_nonsense(struct server *s, struct client *c)
 {
-	union {
-		uint32_t type;
-		struct proto_hello hello;
-		struct proto_end end;
-		char space[sizeof(struct proto_problem)];
-	} packet;
-	ssize_t len = recv(s->sock, &packet, sizeof(packet), MSG_DONTWAIT);
+	if (c->main)
+		return SERVER_LOST;
+	client_refuse(
+		s, c, "what came over its socket made no sense: the connection is closed");
+	return SERVER_NOTHING;
+}
+
+union packet {
+	struct {
+		uint32_t type, version;
+	};
+	struct proto_hello hello;
+	struct proto_ask ask;
+	struct proto_end end;
+	char space[sizeof(struct proto_problem)];
+};
+
+/* The first words of a connection; they tell what it is for. */
+static enum server_news on_first(
+	struct server *s, struct client *c, const union packet *packet, size_t len)
+{
+	if (len < 2 * sizeof(uint32_t))
+		return on_nonsense(s, c);
+	if (packet->version != PROTO_VERSION) {
+		client_refuse(s, c, "another version of lwvmm runs it: use the same");
+		return c->main ? SERVER_LOST : SERVER_NOTHING;
+	}
+	if (packet->type == PROTO_HELLO && len == sizeof(packet->hello)) {
+		process_hello(s, c, &packet->hello);
+		return c->main && c->state == CLIENT_FREE ? SERVER_LOST : SERVER_NOTHING;
+	}
+	if (c->main || len != sizeof(packet->ask))
+		return on_nonsense(s, c);
+	if (packet->type == PROTO_QUERY) {
+		on_query(s, c);
+	} else if (packet->type == PROTO_STOP) {
+		c->state = CLIENT_ENDED;
+		stop_begin(s, packet->ask.timeout_ms);
+	} else {
+		return on_nonsense(s, c);
+	}
+	return SERVER_NOTHING;
+}
+
+static enum server_news on_sock(struct server *s, struct client *c)
+{
+	union packet packet = {0};
+	ssize_t len = recv(c->sock, &packet, sizeof(packet), MSG_DONTWAIT);
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return SERVER_NOTHING;
-	if (len >= (ssize_t)sizeof(packet.hello) && packet.type == PROTO_HELLO)
-		return on_hello(s, &packet.hello);
-	if (len >= (ssize_t)sizeof(packet.end) && packet.type == PROTO_END)
-		return SERVER_ENDED;
-	if (!len)
-		return end_of_file(s->sock);
-	return SERVER_LOST;
-}
-
-/* The state letter stands after the name, which is in parentheses and may hold anything. */
-static bool is_stopped(int stat_fd)
-{
-	char text[512];
-	ssize_t len = pread(stat_fd, text, sizeof(text) - 1, 0);
-	const char *name_end;
-
 	if (len <= 0)
-		return false;
-	text[len] = '\0';
-	name_end = strrchr(text, ')');
-	return name_end && name_end[1] == ' ' && name_end[2] == 'T';
+		return on_end_of_file(s, c);
+	if (c->state == CLIENT_NEW)
+		return on_first(s, c, &packet, (size_t)len);
+	if (c->state == CLIENT_PROCESS && packet.type == PROTO_END &&
+		len == sizeof(packet.end) && !c->parted)
+		return on_end(s, c);
+	return on_nonsense(s, c);
 }
 
-void server_poll_stop(struct server *s)
+enum server_news server_event(struct server *s, uint32_t event)
 {
-	bool stopped;
+	struct client *c = &s->client[(event - 1) / 2 % SERVER_MAX_CLIENTS];
+	bool pid = !(event & 1);
 
-	if (s->proc < 0 || s->stat_fd < 0)
-		return;
-	stopped = is_stopped(s->stat_fd);
-	if (stopped == s->stopped)
-		return;
-	s->stopped = stopped;
-	__atomic_store_n(&s->vm->share->proc[s->proc].stopped, stopped, __ATOMIC_RELEASE);
-	vm_event(s->vm, (unsigned)s->proc);
+	if (event == 0) {
+		client_accept(s);
+		return SERVER_NOTHING;
+	}
+	if (pid && c->pid_fd >= 0) {
+		bool is_main = c->main;
+
+		process_dead(s, c);
+		return is_main ? SERVER_LOST : SERVER_NOTHING;
+	}
+	return !pid && c->sock >= 0 ? on_sock(s, c) : SERVER_NOTHING;
 }
 
-void server_wait_gone(struct server *s)
+static void ready(struct server *s)
 {
-	struct pollfd gone = {.fd = s->pid_fd, .events = POLLIN};
+	struct proto_end packet = {.type = PROTO_READY};
 
-	if (s->pid_fd < 0)
-		return;
-	if (poll(&gone, 1, GONE_WAIT_MS) == 0)
-		note_print(
-			"the proxy of guest %s has closed its socket but lives on: its memory "
-			"cannot be given back yet",
-			s->vm->plan->name);
+	s->ready = true;
+	for
+		each_client(s, c)
+		{
+			if (c->state != CLIENT_STARTER)
+				continue;
+			client_send(c, &packet, sizeof(packet));
+			client_free(c);
+		}
+}
+
+enum server_news server_poll(struct server *s)
+{
+	uint64_t now = server_now_ms();
+
+	if (!s->ready &&
+		__atomic_load_n(&s->vm->share->booted, __ATOMIC_ACQUIRE) == s->vm->nvcpus)
+		ready(s);
+	for
+		each_client(s, c)
+		{
+			if (c->state == CLIENT_WAITING)
+				process_retry(s, c);
+			else if (c->state == CLIENT_NEW && !c->main &&
+				 now - c->since_ms > SILENT_MS)
+				client_refuse(
+					s, c, "the connection said nothing: it is closed");
+		}
+	return stop_poll(s);
+}
+
+int server_wait_ms(const struct server *s)
+{
+	bool soon = false;
+
+	for
+		each_client(s, c) soon |=
+			c->state == CLIENT_WAITING || c->state == CLIENT_STARTER;
+	return soon ? SOON_MS : -1;
 }

@@ -56,11 +56,11 @@ static void check_parts(const struct options *opt)
 	MUST((opt->numa == NUMA_SPLIT) == (opt->numa_nodes > 0));
 }
 
-static void check_options(char *const *words, bool plan)
+static void check_options(char *const *words, enum options_of of)
 {
 	static struct options opt;
 	struct problem problem = {0};
-	int err = options_parse(words, plan, &opt, &problem);
+	int err = options_parse(words, of, &opt, &problem);
 
 	if (err) {
 		MUST(err < 0 && problem.text[0] && !strchr(problem.text, '\n'));
@@ -73,7 +73,7 @@ static void check_options(char *const *words, bool plan)
 	check_parts(&opt);
 	for (unsigned i = 0; i < opt.nenv; i++)
 		MUST(strchr(opt.env[i], '='));
-	MUST(opt.help || plan || (opt.guest && opt.guest[0]));
+	MUST(opt.help || of == OPTIONS_PLAN || (opt.guest && !opt.guest[0] == opt.detach));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -87,8 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_size(word);
 		words[n++] = word;
 	}
-	check_options(words, false);
-	check_options(words, true);
+	check_options(words, OPTIONS_RUN);
+	check_options(words, OPTIONS_PLAN);
+	check_options(words, OPTIONS_EXEC);
 	free(text);
 	return 0;
 }

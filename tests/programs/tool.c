@@ -2,8 +2,10 @@
 /* tool WHAT [ARG...]: one small deed, for the tests of the command (tests/command.sh). */
 #define _GNU_SOURCE
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "check.h"
 
@@ -147,6 +149,24 @@ static int do_writes(char **arg)
 	return bad;
 }
 
+/* Where it runs and may run, then as sleep. */
+static int do_cpu(char **arg)
+{
+	cpu_set_t set;
+	unsigned cpu, node;
+
+	if (syscall(SYS_getcpu, &cpu, &node, NULL) || sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	printf("on CPU %u, may use %d\n", cpu, CPU_COUNT(&set));
+	return do_sleep(arg);
+}
+
+/* Signal arg[1] to process arg[0]. */
+static int do_send(char **arg)
+{
+	return kill(atoi(arg[0]), atoi(arg[1])) ? errno : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -155,6 +175,7 @@ int main(int argc, char **argv)
 	} deeds[] = {
 		{"cat", do_cat},
 		{"copy", do_copy},
+		{"cpu", do_cpu},
 		{"cwd", do_cwd},
 		{"env", do_env},
 		{"error", do_error},
@@ -162,6 +183,7 @@ int main(int argc, char **argv)
 		{"hold", do_hold},
 		{"ignored", do_ignored},
 		{"raise", do_raise},
+		{"send", do_send},
 		{"signals", do_signals},
 		{"sleep", do_sleep},
 		{"spin", do_spin},

@@ -13,7 +13,7 @@ static struct options opt;
 static struct problem problem;
 
 /* Parses words that are written as one string, blanks between them. */
-static int parse(const char *words, bool plan)
+static int parse(const char *words, enum options_of of)
 {
 	static char text[1024], *argv[64];
 	unsigned n = 0;
@@ -24,7 +24,7 @@ static int parse(const char *words, bool plan)
 		argv[n++] = w;
 	argv[n] = NULL;
 	problem = (struct problem){0};
-	return options_parse(argv, plan, &opt, &problem);
+	return options_parse(argv, of, &opt, &problem);
 }
 
 START_TEST(all_options_of_run)
@@ -113,6 +113,38 @@ START_TEST(plan_and_help)
 	ck_assert(opt.help);
 	ck_assert_int_eq(parse("", false), -EINVAL);
 	ck_assert_int_eq(problem.status, EXIT_LWVMM_FAILED);
+}
+END_TEST
+
+START_TEST(detached)
+{
+	ck_assert_int_eq(parse("--name g --detach --mem 1G", OPTIONS_RUN), 0);
+	ck_assert(opt.detach && !opt.guest[0]);
+	ck_assert_int_eq(parse("--detach", OPTIONS_RUN), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(problem.text, "--name"));
+	ck_assert_int_eq(parse("--name g --detach prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(problem.text, "no program"));
+	ck_assert_int_eq(parse("--name g --detach --timeout 1", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--name g --detach --env A=1", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--detach prog", OPTIONS_PLAN), -EINVAL);
+}
+END_TEST
+
+START_TEST(options_of_exec)
+{
+	static const char *const others[] = {"--mem 1G p", "--page 2M p", "--name n p",
+		"--commit touch p", "--stats p", "--json f p", "--detach"};
+
+	ck_assert_int_eq(
+		parse("--cores 0,2 --env A=1 --timeout 3 -v -- ./p --mem", OPTIONS_EXEC), 0);
+	ck_assert_uint_eq(opt.ncores, 2);
+	ck_assert_str_eq(opt.guest[1], "--mem");
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		ck_assert_int_eq(parse(others[i], OPTIONS_EXEC), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(problem.text, "lwvmm exec --help"));
+	}
+	ck_assert_int_eq(parse("", OPTIONS_EXEC), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(problem.text, "exec: no program"));
 }
 END_TEST
 
@@ -361,6 +393,8 @@ int main(void)
 	tcase_add_test(tc, all_options_of_run);
 	tcase_add_test(tc, nodes_and_parts);
 	tcase_add_test(tc, options_end_at_the_first_word);
+	tcase_add_test(tc, detached);
+	tcase_add_test(tc, options_of_exec);
 	tcase_add_test(tc, plan_and_help);
 	tcase_add_loop_test(
 		tc, bad_words_are_named, 0, sizeof(bad_words) / sizeof(bad_words[0]));

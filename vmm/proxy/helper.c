@@ -117,6 +117,12 @@ static void enter(
 	p->load.job = p->job;
 	if (attach(p, welcome, fd, nfds, &problem))
 		fail(p, &problem);
+	if (welcome->ncores < 64 && p->job->affinity >> welcome->ncores) {
+		problem_set(&problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--cores: guest %s has the CPUs 0 to %u only: name some of these",
+			p->name, welcome->ncores - 1);
+		fail(p, &problem);
+	}
 	if (load_describe(&p->load, &p->proc->exec, &problem))
 		fail(p, &problem);
 	p->proc->pid = (uint32_t)getpid();
@@ -125,7 +131,7 @@ static void enter(
 	p->proc->gid = getgid();
 	p->proc->sig_blocked = p->sig_blocked;
 	p->proc->sig_ignored = p->sig_ignored;
-	p->proc->commit = (uint32_t)p->job->opt->commit;
+	p->proc->affinity = p->job->affinity;
 	p->phase = PHASE_EXEC;
 	/* Edge-triggered, and never read: each ring is an edge, and saves a system call. */
 	watch(p, p->bell, EPOLLIN | EPOLLET);
@@ -230,7 +236,7 @@ void *helper_main(void *proxy)
 	if (p->job->opt->timeout_s > 0)
 		timer_set(p, p->job->opt->timeout_s);
 	/* A VMM that is not there is seen as the end of file. */
-	mail_hello(p->job->sock);
+	mail_hello(p->job->sock, p->job->opt->guest);
 	loop(p);
 	return NULL;
 }

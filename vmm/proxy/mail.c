@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,7 +52,19 @@ static int mail_send(int sock, const void *mail, size_t len)
 	return n < 0 ? -errno : 0;
 }
 
-int mail_hello(int sock)
+static void command_fill(char text[PROTO_COMMAND_SIZE], char *const *words)
+{
+	size_t len = 0;
+
+	for (; *words && len < PROTO_COMMAND_SIZE; words++) {
+		int n = snprintf(
+			text + len, PROTO_COMMAND_SIZE - len, "%s%s", len ? " " : "", *words);
+
+		len += n > 0 ? (size_t)n : 0;
+	}
+}
+
+int mail_hello(int sock, char *const *words)
 {
 	struct proto_hello hello = {
 		.type = PROTO_HELLO,
@@ -62,6 +75,7 @@ int mail_hello(int sock)
 		.gid = getgid(),
 	};
 
+	command_fill(hello.command, words);
 	return mail_send(sock, &hello, sizeof(hello));
 }
 

@@ -29,9 +29,10 @@
 int proxy_settle(char *const *argv, struct problem *problem);
 
 struct proxy_job {
-	const struct options *opt; /* env, timeout_s, commit, name */
+	const struct options *opt; /* guest (argv), env, timeout_s, name */
 	const struct program *program;
-	int sock; /* to the VMM (vmm/proto.h) */
+	int sock;          /* to the VMM (vmm/proto.h) */
+	uint64_t affinity; /* guest CPUs that it may use, a bit each; 0: all */
 };
 
 /*

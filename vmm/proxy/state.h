@@ -56,7 +56,7 @@ union mail {
 	struct proto_end end;
 };
 int mail_receive(int sock, union mail *mail, int fd[PROTO_MAX_FDS], unsigned *nfds);
-int mail_hello(int sock);
+int mail_hello(int sock, char *const *words);
 int mail_end(int sock, uint32_t wait_status);
 
 /* bell.c: the LWK has rung. */

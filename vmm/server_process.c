@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes: from a proxy's HELLO until its whole thread group is gone. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/control.h"
+#include "vmm/server_parts.h"
+
+#define POLL_US    50   /* how long a proxy's service thread spins for its next request */
+#define PATIENT_MS 2000 /* how long a new process waits for what a dead one had */
+
+static unsigned welcome_fds(const struct vm *vm, int proc, int fds[PROTO_MAX_FDS])
+{
+	unsigned n = 0;
+
+	fds[n++] = vm->share_fd;
+	fds[n++] = vm->bell_fd[ABI_BELL_PROC(proc)];
+	for (unsigned i = 0; i < vm->nvcpus; i++)
+		fds[n++] = vm->vcpu[i].irq_fd;
+	for (unsigned i = 0; i < vm->plan->nextents; i++)
+		fds[n++] = vm->memory->extent[i].memfd;
+	return n;
+}
+
+static bool send_welcome(const struct server *s, const struct client *c)
+{
+	const struct plan *plan = s->vm->plan;
+	struct proto_welcome packet = {
+		.type = PROTO_WELCOME,
+		.proc = (uint32_t)c->proc,
+		.ncores = s->vm->nvcpus,
+		.nextents = plan->nextents,
+		.poll_us = plan->cores_shared ? 0 : POLL_US,
+		.nhelpers = plan->nhelpers,
+	};
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int) * PROTO_MAX_FDS)];
+	} control = {0};
+	struct iovec iov = {&packet, sizeof(packet)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
+	int fds[PROTO_MAX_FDS];
+	unsigned n = welcome_fds(s->vm, c->proc, fds);
+
+	memcpy(packet.helper, plan->helper, sizeof(packet.helper));
+	packet.plan = *plan;
+	snprintf(packet.view, sizeof(packet.view), "%d-%lx", (int)getpid(), s->born_ns);
+	for (unsigned i = 0; i < plan->nextents; i++)
+		packet.extent[i] = (struct proto_extent){
+			plan->extent[i].gpa, plan->extent[i].size, plan->extent[i].page_size};
+	msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
+	return sendmsg(c->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(packet);
+}
+
+static uint32_t state_of(const struct server *s, unsigned proc)
+{
+	return __atomic_load_n(&s->vm->share->proc[proc].state, __ATOMIC_ACQUIRE);
+}
+
+/* An index whose last owner has left nothing behind; -1: none. */
+static int index_find(struct server *s)
+{
+	for (unsigned i = 0; i < ABI_MAX_PROCS; i++)
+		if (state_of(s, i) == ABI_PROC_FREE && !janitor_owes(s->janitor, i))
+			return (int)i;
+	return -1;
+}
+
+/* A process whose proxy is gone, and whose memory the LWK has still to take back. */
+static bool somebody_dying(const struct server *s)
+{
+	for (unsigned i = 0; i < ABI_MAX_PROCS; i++)
+		if (state_of(s, i) == ABI_PROC_GONE)
+			return true;
+	return false;
+}
+
+/* What the last owner of the index left must not reach this one: its log alone goes on. */
+static void share_open(const struct server *s, const struct client *c)
+{
+	struct abi_proc *proc = &s->vm->share->proc[c->proc];
+	const size_t from = offsetof(struct abi_proc, bell);
+
+	memset((char *)proc + from, 0, sizeof(*proc) - from);
+	proc->refused = 0;
+	proc->exit_wait = 0;
+	proc->want_ack = 0;
+	proc->pid = (uint32_t)c->hello.pid;
+	proc->ppid = (uint32_t)c->hello.ppid;
+	proc->uid = c->peer.uid;
+	proc->gid = c->peer.gid;
+	proc->commit = s->commit;
+	__atomic_store_n(&proc->state, ABI_PROC_OPEN, __ATOMIC_RELEASE);
+}
+
+static void admit(struct server *s, struct client *c)
+{
+	bool came;
+
+	c->state = CLIENT_PROCESS;
+	c->since_ms = server_now_ms();
+	share_open(s, c);
+	came = !client_watch(s, c, true) && send_welcome(s, c);
+	if (!came)
+		client_close(c);
+}
+
+/* Descriptors by which the proxy is watched. */
+static int pid_open(struct client *c)
+{
+	char path[48];
+
+	c->pid_fd = (int)syscall(SYS_pidfd_open, c->peer.pid, 0);
+	if (c->pid_fd < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)c->peer.pid);
+	c->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+void process_hello(struct server *s, struct client *c, const struct proto_hello *hello)
+{
+	socklen_t len = sizeof(c->peer);
+
+	/* What the kernel says of the peer counts, not what the peer says. */
+	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) ||
+		c->peer.pid != hello->pid) {
+		client_refuse(s, c,
+			"the proxy is not who it says: start it in the guest's pid "
+			"namespace");
+		return;
+	}
+	if (!control_may_exec(c->peer.uid, s->owner)) {
+		client_refuse(s, c, "is another user's: only its owner may run programs in it");
+		return;
+	}
+	if (pid_open(c)) {
+		client_refuse(s, c, "its VMM cannot watch another process: raise `ulimit -n`");
+		return;
+	}
+	c->hello = *hello;
+	c->state = CLIENT_WAITING;
+	c->since_ms = server_now_ms();
+	/* Who follows a process that has just ended finds its memory free. */
+	process_look_dead(s);
+	process_retry(s, c);
+}
+
+void process_retry(struct server *s, struct client *c)
+{
+	bool late = server_now_ms() - c->since_ms > PATIENT_MS;
+
+	if (s->stopping) {
+		client_refuse(s, c, "is just ending: start another");
+		return;
+	}
+	if (somebody_dying(s) && !late)
+		return;
+	c->proc = index_find(s);
+	if (c->proc >= 0)
+		admit(s, c);
+	else if (late || !somebody_dying(s))
+		client_refuse(s, c, "all its processes are taken: wait for one to end");
+}
+
+void process_dead(struct server *s, struct client *c)
+{
+	if (c->state == CLIENT_PROCESS) {
+		/* Its mappings are gone, its calls have ended: now its blocks may be reused. */
+		__atomic_store_n(
+			&s->vm->share->proc[c->proc].state, ABI_PROC_GONE, __ATOMIC_RELEASE);
+		vm_event(s->vm, (unsigned)c->proc);
+	}
+	client_free(c);
+}
+
+void process_look_dead(struct server *s)
+{
+	for
+		each_client(s, c)
+		{
+			struct pollfd gone = {.fd = c->pid_fd, .events = POLLIN};
+
+			if (c->state == CLIENT_PROCESS && !c->main && c->pid_fd >= 0 &&
+				poll(&gone, 1, 0) > 0)
+				process_dead(s, c);
+		}
+}
+
+/* The state letter stands after the name, which is in parentheses and may hold anything. */
+static bool is_stopped(int stat_fd)
+{
+	char text[512];
+	ssize_t len = pread(stat_fd, text, sizeof(text) - 1, 0);
+	const char *name_end;
+
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	name_end = strrchr(text, ')');
+	return name_end && name_end[1] == ' ' && name_end[2] == 'T';
+}
+
+void server_poll_stop(struct server *s)
+{
+	for
+		each_client(s, c)
+		{
+			bool stopped;
+
+			if (c->state != CLIENT_PROCESS || c->stat_fd < 0)
+				continue;
+			stopped = is_stopped(c->stat_fd);
+			if (stopped == c->stopped)
+				continue;
+			c->stopped = stopped;
+			__atomic_store_n(&s->vm->share->proc[c->proc].stopped, stopped,
+				__ATOMIC_RELEASE);
+			vm_event(s->vm, (unsigned)c->proc);
+		}
+}
