@@ -71,6 +71,7 @@ void boot_main(u64 index, u64 fdt_gpa)
 		machine.share->tsc_boot = rdtsc();
 		store_release(&boot_go, 1);
 	}
+	pmem_touch((u32)index);
 	__atomic_add_fetch(&machine.share->booted, 1, __ATOMIC_RELEASE);
 	sched_idle();
 }

@@ -62,6 +62,39 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node)
 	*at = r;
 }
 
+/* Core `index` is the *place-th of *n that touch memory of the node: its own, or all cores
+ * where there are none. */
+static bool touches(u32 index, u32 node, u32 *place, u32 *n)
+{
+	*place = *n = 0;
+	for (u32 i = 0; i < ncores; i++) {
+		bool near = cores[i].node == node;
+
+		*n += near;
+		*place += near && i < index;
+	}
+	if (!*n) {
+		*place = index;
+		*n = ncores;
+		return true;
+	}
+	return cores[index].node == node;
+}
+
+void pmem_touch(u32 index)
+{
+	for (u32 i = 0; i < nranges && !machine.software_kvm; i++) {
+		const struct range *r = &ranges[i];
+		u64 step = r->gib ? GIB_SIZE : BLOCK_SIZE;
+		u32 place, n;
+
+		if (!touches(index, r->node, &place, &n))
+			continue;
+		for (u64 off = place * step; off < r->nblocks * BLOCK_SIZE; off += n * step)
+			READ_ONCE(*(const u8 *)gpa_to_ptr(r->gpa + off));
+	}
+}
+
 static u64 range_words(const struct range *r)
 {
 	return (r->nblocks + 63) / 64;

@@ -23,6 +23,13 @@ static inline u64 ptr_to_gpa(const void *ptr)
 /* Boot: RAM found in the device tree; free from `free_start`. */
 void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node);
 
+/*
+ * Boot, every core: has the host enter its part of the RAM into the nested page tables (one
+ * fault a leaf), so that no program waits for one later. Host pages of 4 KiB are not all
+ * touched. On a software KVM nothing: what it builds is a program's own page tables.
+ */
+void pmem_touch(u32 index);
+
 /* Where blocks are to come from (mempolicy.h makes it). */
 struct placement {
 	u64 nodes;   /* from these, */
