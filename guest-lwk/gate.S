@@ -22,7 +22,7 @@
 
 	.section .rodata.gate, "a", @progbits
 	.balign 4096
-	.globl gate_page, gate_scratch, gate_end
+	.globl gate_page, gate_scratch, gate_kernel, gate_end
 gate_page:
 	cmp $NR_FUTEX, %eax
 	jne gate_kernel

@@ -9,7 +9,7 @@
 #define SYSCALL_BYTES 2
 #define NR_FUTEX      202
 
-extern char gate_page[], gate_scratch[], gate_end[];
+extern char gate_page[], gate_scratch[], gate_kernel[], gate_end[];
 
 s64 gate_map(struct mm *mm)
 {
@@ -34,7 +34,8 @@ void gate_leave(struct regs *regs)
 	/* rcx is the program's to set when it jumps here by hand. */
 	if (at >= (u64)(gate_end - gate_page) || regs->rcx - SYSCALL_BYTES >= ABI_USER_END)
 		return;
-	if (at >= (u64)(gate_scratch - gate_page))
+	/* In between rax is scratch; at gate_kernel it is the number of any call. */
+	if (at >= (u64)(gate_scratch - gate_page) && at < (u64)(gate_kernel - gate_page))
 		regs->rax = NR_FUTEX;
 	regs->rip = regs->rcx - SYSCALL_BYTES;
 	regs->rflags = (regs->r11 & RFLAGS_USER) | RFLAGS_FIXED;
