@@ -92,6 +92,15 @@ static void wake_one(struct thread *t)
 	sched_wake(t);
 }
 
+/*
+ * No word is shared by two processes. A waiter whose word was unmapped under it stays, and its
+ * key may be another process's by now: that one's wake-ups are not for it.
+ */
+static bool waits_for(const struct thread *t, u64 key)
+{
+	return t->futex.key == key && t->proc == current_thread()->proc;
+}
+
 static u32 bucket_wake(struct futex_bucket *b, u64 key, u32 count, u32 bitset)
 {
 	struct thread *prev = NULL, *t = b->head;
@@ -100,7 +109,7 @@ static u32 bucket_wake(struct futex_bucket *b, u64 key, u32 count, u32 bitset)
 	while (t && woken < count) {
 		struct thread *next = t->futex.next;
 
-		if (t->futex.key == key && (t->futex.bitset & bitset)) {
+		if (waits_for(t, key) && (t->futex.bitset & bitset)) {
 			bucket_remove(b, prev, t);
 			wake_one(t);
 			woken++;
@@ -125,7 +134,7 @@ static u32 bucket_requeue(
 	while (t && moved < count) {
 		struct thread *next = t == last ? NULL : t->futex.next;
 
-		if (t->futex.key == from) {
+		if (waits_for(t, from)) {
 			__atomic_add_fetch(filter_of(to), 1, __ATOMIC_SEQ_CST);
 			__atomic_sub_fetch(filter_of(from), 1, __ATOMIC_SEQ_CST);
 			bucket_remove(b, prev, t);
@@ -291,7 +300,7 @@ static bool bucket_has(const struct futex_bucket *b, u64 key)
 {
 	const struct thread *t = b->head;
 
-	while (t && t->futex.key != key)
+	while (t && !waits_for(t, key))
 		t = t->futex.next;
 	return t;
 }

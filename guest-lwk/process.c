@@ -49,6 +49,20 @@ static void process_map(struct process *proc)
 		bell(proc);
 }
 
+static void process_running(struct process *proc)
+{
+	/* Also while the proxy is about to stop because the program said so (signal.c). */
+	bool stop = READ_ONCE(proc->share->stopped) || load_acquire(&proc->share->stop_signal);
+
+	signal_from_host(proc);
+	if (stop != proc->stopped) {
+		spin_lock(&proc->lock);
+		proc->stopped = stop;
+		process_kick(proc);
+		spin_unlock(&proc->lock);
+	}
+}
+
 /* GO: the proxy has filled program and stack. */
 static void process_go(struct process *proc)
 {
@@ -66,8 +80,12 @@ static void process_go(struct process *proc)
 	exec_regs(thread_regs(t), &p->exec);
 	proc->user_start_tsc = rdtsc();
 	/* GONE already: process_gone() ends the thread as any other. */
-	state_move(proc, ABI_PROC_GO, ABI_PROC_RUNNING);
+	bool runs = state_move(proc, ABI_PROC_GO, ABI_PROC_RUNNING);
+
 	sched_start(t);
+	/* A signal or a stop that came right behind GO had the same event. */
+	if (runs)
+		process_running(proc);
 }
 
 /* GONE, and no thread left: everything goes back, the index is free. */
@@ -111,20 +129,6 @@ static void process_gone(struct process *proc)
 	spin_unlock(&proc->lock);
 	if (empty)
 		process_reap(proc);
-}
-
-static void process_running(struct process *proc)
-{
-	/* Also while the proxy is about to stop because the program said so (signal.c). */
-	bool stop = READ_ONCE(proc->share->stopped) || load_acquire(&proc->share->stop_signal);
-
-	signal_from_host(proc);
-	if (stop != proc->stopped) {
-		spin_lock(&proc->lock);
-		proc->stopped = stop;
-		process_kick(proc);
-		spin_unlock(&proc->lock);
-	}
 }
 
 void process_event(u32 index)

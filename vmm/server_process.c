@@ -85,6 +85,15 @@ static bool somebody_dying(const struct server *s)
 	return false;
 }
 
+/* An index that will be had as soon as the janitor is done with its last owner's memory. */
+static bool somebody_owed(const struct server *s)
+{
+	for (unsigned i = 0; i < ABI_MAX_PROCS; i++)
+		if (state_of(s, i) == ABI_PROC_FREE)
+			return true;
+	return false;
+}
+
 /* What the last owner of the index left must not reach this one: its log alone goes on. */
 static void share_open(const struct server *s, const struct client *c)
 {
@@ -118,6 +127,7 @@ static void admit(struct server *s, struct client *c)
 /* Descriptors by which the proxy is watched. */
 static int pid_open(struct client *c)
 {
+	struct pollfd peer = {.fd = c->sock};
 	char path[48];
 
 	c->pid_fd = (int)syscall(SYS_pidfd_open, c->peer.pid, 0);
@@ -125,7 +135,8 @@ static int pid_open(struct client *c)
 		return -errno;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)c->peer.pid);
 	c->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return 0;
+	/* It still has its end of the socket, so the pid was its own when we opened it. */
+	return poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP ? -ESRCH : 0;
 }
 
 void process_hello(struct server *s, struct client *c, const struct proto_hello *hello)
@@ -169,7 +180,7 @@ void process_retry(struct server *s, struct client *c)
 	c->proc = index_find(s);
 	if (c->proc >= 0)
 		admit(s, c);
-	else if (late || !somebody_dying(s))
+	else if (late || !(somebody_dying(s) || somebody_owed(s)))
 		client_refuse(s, c, "all its processes are taken: wait for one to end");
 }
 
@@ -180,6 +191,7 @@ void process_dead(struct server *s, struct client *c)
 		__atomic_store_n(
 			&s->vm->share->proc[c->proc].state, ABI_PROC_GONE, __ATOMIC_RELEASE);
 		vm_event(s->vm, (unsigned)c->proc);
+		vm_interrupt_all(s->vm);
 	}
 	client_free(c);
 }

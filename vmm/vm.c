@@ -256,6 +256,17 @@ void vm_destroy(struct vm *vm)
 	close(vm->kvm_fd);
 }
 
+void vm_interrupt_all(struct vm *vm)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < vm->nvcpus; i++) {
+		__atomic_store_n(&vm->share->core[i].irq_sent, 0, __ATOMIC_SEQ_CST);
+		if (write(vm->vcpu[i].irq_fd, &one, sizeof(one)) < 0)
+			note_print("interrupt of core %u: eventfd says %s", i, strerror(errno));
+	}
+}
+
 void vm_event(struct vm *vm, unsigned proc)
 {
 	struct abi_core *core = &vm->share->core[0];

@@ -101,5 +101,10 @@ void vm_stop(struct vm *vm);
 
 /* Tells the LWK's core 0 that process `proc` has an event (share.h, abi_core). */
 void vm_event(struct vm *vm, unsigned proc);
+/*
+ * A proxy is gone. It may have died between announcing an interrupt (irq_sent, which keeps all
+ * others silent) and sending it: every vCPU gets one. One too many does no harm.
+ */
+void vm_interrupt_all(struct vm *vm);
 
 #endif

@@ -141,10 +141,16 @@ static bool tree_check(const char *tree, bool update)
 {
 	char golden[512], now[] = "/tmp/lwvmm-golden-XXXXXX", diff[1200];
 	int fd = mkstemp(now);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	FILE *out;
 	bool good;
 
-	must(out != NULL, now);
+	must(fd >= 0, now);
+	out = fdopen(fd, "w");
+	if (!out) {
+		perror(now);
+		close(fd);
+		return false;
+	}
 	snprintf(golden, sizeof(golden), "%.*s.golden", (int)(strlen(tree) - strlen(".tree")),
 		tree);
 	tree_write(tree);

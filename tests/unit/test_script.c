@@ -74,7 +74,8 @@ START_TEST(long_lines)
 
 	for (size_t len = SCRIPT_HEAD - 4; len < SCRIPT_HEAD + 4; len++) {
 		memset(line, 'x', sizeof(line));
-		memcpy(line, "#!", 2);
+		line[0] = '#';
+		line[1] = '!';
 		line[len] = '\n';
 		/* A name that may be cut off is none. */
 		ck_assert_int_eq(parse_bytes(line, len + 1), len < SCRIPT_HEAD ? 1 : -ENOEXEC);
@@ -88,7 +89,8 @@ START_TEST(long_lines)
 			strlen(script.arg), (len < SCRIPT_HEAD ? len : SCRIPT_HEAD - 1) - 10);
 	}
 	memset(line, ' ', sizeof(line));
-	memcpy(line, "#!", 2);
+	line[0] = '#';
+	line[1] = '!';
 	ck_assert_int_eq(parse_bytes(line, sizeof(line)), -ENOEXEC);
 }
 END_TEST

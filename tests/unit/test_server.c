@@ -35,11 +35,17 @@ static struct server *server;
 static struct options opt;
 static int epoll_fd, starter;
 static unsigned events; /* told to the LWK */
-static uid_t fake_uid;  /* of every peer; -1: the kernel's word */
+static unsigned interrupts;
+static uid_t fake_uid; /* of every peer; -1: the kernel's word */
 
 void vm_event(struct vm *v, unsigned proc)
 {
 	events++;
+}
+
+void vm_interrupt_all(struct vm *v)
+{
+	interrupts++;
 }
 
 /* By --wrap: a peer of another user, without being two. */
@@ -477,6 +483,7 @@ START_TEST(dead_proxy_is_told_to_the_lwk)
 	ck_assert_int_eq(turn(), SERVER_NOTHING);
 	ck_assert_uint_eq(vm.share->proc[0].state, ABI_PROC_GONE);
 	ck_assert_uint_ge(events, 1);
+	ck_assert_uint_eq(interrupts, 1); /* it may have owed one */
 	ck_assert_int_eq(next(sock, NULL), -1);
 	ck_assert_int_eq(server_wait_ms(server), 1);
 	vm.share->proc[0].state = ABI_PROC_FREE;

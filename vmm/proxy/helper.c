@@ -139,15 +139,21 @@ static void enter(
 	porter_event(&p->porter);
 }
 
-static void vmm_gone(struct proxy *p)
+/* The program may have ended just before, unheard: then what becomes of the guest is nothing to
+ * it. */
+static bool has_ended(struct proxy *p)
 {
-	/* The program may have ended just before, unheard. */
 	if (p->phase == PHASE_RUN &&
 		__atomic_load_n(&p->proc->state, __ATOMIC_ACQUIRE) == ABI_PROC_EXITED) {
 		p->outcome.wait_status = p->proc->exit_wait;
 		p->phase = PHASE_PART;
 	}
-	if (p->phase != PHASE_PART)
+	return p->phase == PHASE_PART;
+}
+
+static void vmm_gone(struct proxy *p)
+{
+	if (!has_ended(p))
 		problem_set(&p->outcome.problem, -EPIPE, EXIT_LWVMM_FAILED,
 			"guest %s: the VMM is gone: it was killed or failed before the "
 			"program's end",
@@ -175,9 +181,10 @@ static void socket_ready(struct proxy *p)
 		crew_leave(&p->crew, &p->outcome);
 	if (mail.type == PROTO_PROBLEM) {
 		mail.problem.text[sizeof(mail.problem.text) - 1] = '\0';
-		problem_set(&p->outcome.problem, -EIO,
-			mail.problem.status ? mail.problem.status : EXIT_LWVMM_FAILED, "%s",
-			mail.problem.text);
+		if (!has_ended(p))
+			problem_set(&p->outcome.problem, -EIO,
+				mail.problem.status ? mail.problem.status : EXIT_LWVMM_FAILED,
+				"%s", mail.problem.text);
 		crew_leave(&p->crew, &p->outcome);
 	}
 	if (mail.type == PROTO_WELCOME && p->phase == PHASE_HELLO)

@@ -90,7 +90,7 @@ void view_make_nodes(struct view_maker *m)
 	uint64_t all = 0, cpus = 0, memory = 0;
 	char text[VIEW_TEXT_MAX];
 
-	for (unsigned i = 0; i < m->plan->nnodes; i++) {
+	for (unsigned i = 0; i < m->plan->nnodes && i < PLAN_MAX_NODES; i++) {
 		all |= 1ULL << i;
 		memory |= (uint64_t)(m->plan->node[i].size != 0) << i;
 	}
