@@ -48,18 +48,28 @@ kill_series() {
 	ring_ok "$name"
 }
 
+# Until process $1 is gone, or a zombie: it holds nothing any more. At most five seconds.
+wait_gone() {
+	local tries=0
+	while [ $tries -lt 100 ] && [ -e "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2> /dev/null; do
+		sleep 0.05
+		tries=$((tries + 1))
+	done
+}
+
 # The VMM dies under a running program: lwvmm fails, the program's memory is gone with it.
 kill_vmm() {
-	local sig=$1 deed=$2 pid status changes
+	local sig=$1 deed=$2 pid vmm status changes
 	wanted "kill-vmm-$sig-$deed" || return 0
 	rm -f "$OUT/vmm.out"
 	"$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" "$deed" > "$OUT/vmm.out" 2> "$OUT/kill.err" &
 	pid=$!
 	wait_for_line "$OUT/vmm.out" ready
-	# shellcheck disable=SC2046
-	kill -s "$sig" $(vmm_of $pid)
+	vmm=$(vmm_of $pid)
+	kill -s "$sig" "$vmm"
 	end_of $pid 2> /dev/null
 	status=$?
+	wait_gone "$vmm"
 	"$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	changes=$(host_state_changes)
 	if [ $status != 125 ]; then
@@ -73,14 +83,19 @@ kill_vmm() {
 
 # Without `check --repair`: the next guest finds and returns what the killed one took.
 kill_then_next() {
-	local status tries=0
+	local status killed pid tries=0
 	wanted next-guest-repairs || return 0
 	rm -f "$OUT/next.out"
 	"$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" sleep > "$OUT/next.out" 2> /dev/null &
 	wait_for_line "$OUT/next.out" ready
-	# shellcheck disable=SC2046
-	kill -s KILL $(tagged_processes)
+	killed=$(tagged_processes)
+	# shellcheck disable=SC2086
+	kill -s KILL $killed
 	wait $! 2> /dev/null
+	# A process that is still being taken down holds its journal: to others it lives.
+	for pid in $killed; do
+		wait_gone "$pid"
+	done
 	# The dead give up their cores only when their memory is gone.
 	while [ $tries -lt 50 ]; do
 		"$LWVMM" run --cores "$CORES" --mem 256M --page 2M -- "$tool" exit 5 > /dev/null 2> "$OUT/kill.err"
