@@ -6,6 +6,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
+#include "guest-lwk/sys_misc.h"
 
 #define CLONE_VM             0x00000100ULL
 #define CLONE_FS             0x00000200ULL
@@ -103,6 +104,8 @@ static s64 clone_thread(const struct new_thread *new)
 	struct thread *self = current_thread();
 	s64 err = flags_check(new);
 
+	if (!err)
+		err = limit_threads();
 	if (err)
 		return err;
 	struct thread *child = thread_create(self->proc);

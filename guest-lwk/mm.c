@@ -140,7 +140,7 @@ s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 	if (va >= ABI_USER_END)
 		return -EFAULT;
 	spin_lock(&mm->lock);
-	struct vma *vma = vma_find(mm, va);
+	struct vma *vma = mm_vma(proc, va);
 
 	if (vma && vma->flags & VMA_BEYOND)
 		ret = -ENOMEM;
@@ -184,7 +184,7 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 		return false;
 	spin_lock(&mm->lock);
 	while (good && start < end) {
-		struct vma *vma = vma_find(mm, start);
+		struct vma *vma = mm_vma(proc, start);
 
 		good = vma && prot_allows(vma, prot & ABI_PROT_W, prot & ABI_PROT_X);
 		if (!good)
@@ -292,7 +292,7 @@ s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end; vma = vma->next) {
 		/* What only gains rights faults once and is found good (mm_fault). */
 		flush |= vma->prot & ~prot;
-		vma->prot = prot;
+		vma_change(mm, vma, prot, vma->flags);
 	}
 	protect_range(mm, start, end, prot);
 	if (flush)

@@ -18,7 +18,9 @@ enum {
 	VMA_TOUCH = 1,
 	/* commit at first touch */ VMA_STACK = 2,
 	/* grows down */ VMA_FIXED_KERNEL = 4, /* vDSO */
-	VMA_BEYOND = 8 /* private file mapping, pages after the file's end: SIGBUS */
+	VMA_BEYOND = 8, /* private file mapping, pages after the file's end: SIGBUS */
+	VMA_ROOM = 16,  /* of the stack, where it has not grown yet: counts in no limit */
+	VMA_SHARED = 32 /* asked for as shared: no data */
 };
 
 struct vma {
@@ -46,6 +48,7 @@ struct mm {
 #define MM_WARM 8
 	u64 warm[MM_WARM]; /* empty granules that keep their blocks (mm_unmap.c), 0: none */
 	u64 committed;     /* bytes of blocks that it holds */
+	u64 mapped, data;  /* bytes that RLIMIT_AS and RLIMIT_DATA limit (vma.c) */
 	u64 tlb_gen;       /* incremented when entries were taken away */
 	u64 *retired;      /* page tables taken out, to be freed after the next flush (pt.c) */
 	bool touch;        /* default commit mode */
@@ -105,6 +108,19 @@ s64 mm_set_home(struct process *proc, u64 start, u64 end, u32 home);
 void mm_where(struct mm *mm, const u64 *page, s32 *node, u32 n);
 /* How many 4 KiB pages lie on these nodes. */
 u64 mm_pages_on(struct mm *mm, u64 set);
+
+/*
+ * mm_limit.c: RLIMIT_AS and RLIMIT_DATA; mm.lock is held. Does a new mapping of len bytes keep
+ * them? The same in place of what is in [start, start+len). What mprotect() makes data of?
+ */
+bool mm_may_map(const struct process *proc, u64 len, u32 prot, u32 vma_flags);
+bool mm_may_replace(struct process *proc, u64 start, u64 len, u32 prot, u32 vma_flags);
+bool mm_may_protect(struct process *proc, u64 start, u64 end, u32 prot);
+/*
+ * vma_find(), for what is about to be used: the stack grows down to va if that is in its room.
+ * NULL: nothing is mapped there, or the limit does not let the stack grow.
+ */
+struct vma *mm_vma(struct process *proc, u64 va);
 
 /* mm_sys.c: the calls. */
 s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);

@@ -63,17 +63,25 @@ static s64 move(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 to
 	return ret;
 }
 
+static bool may_grow(struct process *proc, const struct vma *vma, u64 old_len, u64 new_len)
+{
+	return new_len <= old_len || mm_may_map(proc, new_len - old_len, vma->prot, vma->flags);
+}
+
 static s64 remap(
 	struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
 	struct mm *mm = &proc->mm;
-	struct vma *vma = vma_find(mm, addr);
+	struct vma *vma = mm_vma(proc, addr);
 
 	if (!vma || vma->end < addr + old_len || vma->flags & VMA_FIXED_KERNEL)
 		return -EFAULT;
 	if (flags & MREMAP_FIXED) {
 		s64 err = mm_unmap(proc, new_addr, new_addr + new_len);
 
+		/* The vma may have been split, or be another one. */
+		if (!err && !may_grow(proc, vma_find(mm, addr), old_len, new_len))
+			err = -ENOMEM;
 		return err ? err : move(proc, addr, old_len, new_len, new_addr);
 	}
 	if (new_len <= old_len) {
@@ -82,6 +90,8 @@ static s64 remap(
 
 		return err ? err : (s64)addr;
 	}
+	if (!may_grow(proc, vma, old_len, new_len))
+		return -ENOMEM;
 	struct vma *next = vma_find_above(mm, addr + old_len);
 
 	if (vma->end == addr + old_len && addr + new_len <= ABI_MMAP_TOP &&

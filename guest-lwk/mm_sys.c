@@ -9,7 +9,7 @@
 #include "guest-lwk/pt.h"
 #include "guest-lwk/vma.h"
 
-#define MAP_SHARED          0x01
+#define MAP_PRIVATE         0x02
 #define MAP_TYPE            0x0f
 #define MAP_FIXED           0x10
 #define MAP_ANONYMOUS       0x20
@@ -150,40 +150,61 @@ static bool can_overlay(struct mm *mm, u64 start, u64 end)
 	return true;
 }
 
-static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
+static u32 vma_flags_of(u64 flags)
+{
+	bool touch =
+		!(flags & MAP_ANONYMOUS) || flags & (MAP_NORESERVE | MAP_GROWSDOWN | MAP_STACK);
+
+	return (touch ? VMA_TOUCH : 0) | (flags & MAP_GROWSDOWN ? VMA_STACK : 0) |
+	       ((flags & MAP_TYPE) != MAP_PRIVATE ? VMA_SHARED : 0);
+}
+
+static bool limits_allow(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
+{
+	u32 vma_flags = vma_flags_of(flags);
+
+	return flags & MAP_FIXED ? mm_may_replace(proc, addr, len, (u32)prot, vma_flags)
+				 : mm_may_map(proc, len, (u32)prot, vma_flags);
+}
+
+/* mm.lock is held. */
+static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	struct mm *mm = &proc->mm;
 	bool file = !(flags & MAP_ANONYMOUS);
-	u32 vma_flags =
-		file || flags & (MAP_NORESERVE | MAP_GROWSDOWN | MAP_STACK) ? VMA_TOUCH : 0;
+	u32 vma_flags = vma_flags_of(flags);
 	u32 how = flags & MAP_POPULATE && prot && !file ? MM_POPULATE : 0;
+	struct vma *vma = vma_find_above(mm, addr);
 	s64 ret = 0;
 
-	spin_lock(&mm->lock);
-	if (flags & MAP_FIXED_NOREPLACE) {
-		struct vma *vma = vma_find_above(mm, addr);
-
-		ret = vma && vma->start < addr + len ? -EEXIST : 0;
-	} else if (flags & MAP_FIXED && file && can_overlay(mm, addr, addr + len)) {
+	if (flags & MAP_FIXED_NOREPLACE && vma && vma->start < addr + len)
+		return -EEXIST;
+	if (!limits_allow(proc, addr, len, prot, flags))
+		return -ENOMEM;
+	if (flags & MAP_FIXED && file && can_overlay(mm, addr, addr + len)) {
 		ret = mm_protect(proc, addr, addr + len, (u32)prot);
-		spin_unlock(&mm->lock);
 		return ret ? ret : (s64)addr;
-	} else if (flags & MAP_FIXED) {
-		struct vma *vma = vma_find(mm, addr);
-
+	}
+	if (flags & MAP_FIXED) {
 		/* Behind a file's end: a library's .bss. */
-		if (vma && vma->flags & VMA_BEYOND)
+		if (vma && vma->start <= addr && vma->flags & VMA_BEYOND)
 			vma_flags |= VMA_TOUCH;
 		ret = mm_unmap(proc, addr, addr + len);
-	} else if (addr && !is_free(mm, addr, len)) {
+	} else if (addr && !(flags & MAP_FIXED_NOREPLACE) && !is_free(mm, addr, len)) {
 		addr = 0;
 	}
 	/* Not among the reservations that are never filled. */
 	if (!addr && file)
 		addr = mm_pick(mm, len, false);
-	if (!ret)
-		ret = mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
-	spin_unlock(&mm->lock);
+	return ret ? ret : mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
+}
+
+static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
+{
+	spin_lock(&proc->mm.lock);
+	s64 ret = map(proc, addr, len, prot, flags);
+
+	spin_unlock(&proc->mm.lock);
 	return ret;
 }
 
@@ -235,11 +256,16 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 	if (!range_ok(addr, &len))
 		return -ENOMEM;
 	spin_lock(&proc->mm.lock);
-	s64 ret = mm_protect(proc, addr, addr + len, prot & PROT_MASK);
+	prot &= PROT_MASK;
+	s64 ret = mm_may_protect(proc, addr, addr + len, (u32)prot)
+			  ? mm_protect(proc, addr, addr + len, (u32)prot)
+			  : -ENOMEM;
 
 	spin_unlock(&proc->mm.lock);
 	return ret;
 }
+
+#define BRK_PROT (ABI_PROT_R | ABI_PROT_W)
 
 s64 sys_brk(u64 addr)
 {
@@ -253,9 +279,9 @@ s64 sys_brk(u64 addr)
 	if (addr < mm->brk_start || addr >= ABI_USER_END)
 		ret = -ENOMEM;
 	else if (new_end > old_end)
-		ret = is_free(mm, old_end, new_end - old_end)
-			      ? mm_mmap(proc, old_end, new_end - old_end,
-					ABI_PROT_R | ABI_PROT_W, 0, 0)
+		ret = is_free(mm, old_end, new_end - old_end) &&
+				      mm_may_map(proc, new_end - old_end, BRK_PROT, 0)
+			      ? mm_mmap(proc, old_end, new_end - old_end, BRK_PROT, 0, 0)
 			      : -ENOMEM;
 	else if (new_end < old_end)
 		ret = mm_unmap(proc, new_end, old_end);

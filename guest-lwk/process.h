@@ -73,7 +73,8 @@ struct process {
 	u32 pid;
 	struct mm mm;
 
-	struct spinlock lock; /* threads, signals, exit */
+	struct spinlock lock;                /* threads, signals, exit, limits */
+	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */
 	struct thread *threads;
 	u32 nthreads;
 	bool exiting;  /* everybody leaves at the next chance */

@@ -83,11 +83,12 @@ static s64 stack_map(struct process *proc, struct abi_exec *exec)
 	if (need > size / 2)
 		return -EINVAL;
 	if (map_touch(proc, ABI_STACK_TOP - size, ABI_STACK_TOP, ABI_PROT_R | ABI_PROT_W,
-		    VMA_STACK))
+		    VMA_STACK | VMA_ROOM))
 		return -ENOMEM;
 	exec->stack_top = ABI_STACK_TOP;
-	return mm_commit(proc, vma_find(&proc->mm, ABI_STACK_TOP - 1), ABI_STACK_TOP - need,
-		ABI_STACK_TOP);
+	struct vma *vma = mm_vma(proc, ABI_STACK_TOP - need);
+
+	return vma ? mm_commit(proc, vma, ABI_STACK_TOP - need, ABI_STACK_TOP) : -ENOMEM;
 }
 
 /* The time page, and behind it the vDSO's pages, out of the kernel's image. */
@@ -121,6 +122,7 @@ s64 exec_map(struct process *proc, struct abi_exec *shared)
 	exec = *shared;
 	if (exec.nsegs > ABI_EXEC_SEGS || exec.stack_need > STACK_MOST)
 		return -EINVAL;
+	memcpy(proc->limits, exec.limit, sizeof(proc->limits));
 	spin_lock(&proc->mm.lock);
 	slots_prepare(proc, &exec);
 	ret = segs_map(proc, &exec);

@@ -72,30 +72,3 @@ s64 sys_munlockall(void)
 {
 	return 0;
 }
-
-/*
- * Limits on memory and processes would hit the proxy, which needs both for the program's sake.
- */
-static bool limit_is_proxys(u64 resource)
-{
-	enum { LIMIT_DATA = 2, LIMIT_NPROC = 6, LIMIT_AS = 9 };
-
-	return resource == LIMIT_DATA || resource == LIMIT_NPROC || resource == LIMIT_AS;
-}
-
-s64 sys_setrlimit(u64 resource, u64 limit)
-{
-	const u64 arg[6] = {resource, limit};
-
-	return limit_is_proxys((u32)resource) ? -EPERM : syscall_forward(ABI_NR_setrlimit, arg);
-}
-
-s64 sys_prlimit64(u64 pid, u64 resource, u64 new_limit, u64 old_limit)
-{
-	const u64 arg[6] = {pid, resource, new_limit, old_limit};
-	bool own = !(u32)pid || (u32)pid == current_thread()->proc->pid;
-
-	if (own && new_limit && limit_is_proxys((u32)resource))
-		return -EPERM;
-	return syscall_forward(ABI_NR_prlimit64, arg);
-}

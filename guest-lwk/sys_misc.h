@@ -21,8 +21,12 @@ s64 sys_membarrier(u64 command, u64 flags);
 s64 sys_restart_syscall(void);
 s64 sys_mlockall(u64 flags);
 s64 sys_munlockall(void);
+/* sys_limit.c */
+s64 sys_getrlimit(u64 resource, u64 limit);
 s64 sys_setrlimit(u64 resource, u64 limit);
 s64 sys_prlimit64(u64 pid, u64 resource, u64 new_limit, u64 old_limit);
+/* RLIMIT_NPROC: 0 if the calling thread may make another one, -EAGAIN. */
+s64 limit_threads(void);
 /* sys_prctl.c */
 s64 sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5);
 

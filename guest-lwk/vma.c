@@ -125,7 +125,28 @@ static struct vma *insert_new(struct mm *mm, u64 start, u64 end, u32 prot, u32 f
 	return vma;
 }
 
-void vma_remove(struct mm *mm, struct vma *vma)
+/* What mm->mapped and mm->data say: bytes come, or go. */
+static void count(struct mm *mm, u64 bytes, u32 prot, u32 flags, bool come)
+{
+	u64 change = come ? bytes : -bytes;
+
+	if (!(flags & VMA_ROOM))
+		mm->mapped += change;
+	if (vma_is_data(prot, flags))
+		mm->data += change;
+}
+
+void vma_change(struct mm *mm, struct vma *vma, u32 prot, u32 flags)
+{
+	u64 len = vma->end - vma->start;
+
+	count(mm, len, vma->prot, vma->flags, false);
+	count(mm, len, prot, flags, true);
+	vma->prot = prot;
+	vma->flags = flags;
+}
+
+static void take_out(struct mm *mm, struct vma *vma)
 {
 	treap_erase(mm, vma);
 	if (vma->prev)
@@ -137,6 +158,12 @@ void vma_remove(struct mm *mm, struct vma *vma)
 	else
 		mm->last = vma->prev;
 	kmem_free(vma, sizeof(*vma));
+}
+
+void vma_remove(struct mm *mm, struct vma *vma)
+{
+	count(mm, vma->end - vma->start, vma->prot, vma->flags, false);
+	take_out(mm, vma);
 }
 
 static bool alike(const struct vma *a, const struct vma *b)
@@ -151,14 +178,14 @@ struct vma *vma_merge(struct mm *mm, struct vma *vma)
 	if (other && alike(vma, other)) {
 		u64 end = other->end;
 
-		vma_remove(mm, other);
+		take_out(mm, other);
 		vma->end = end;
 	}
 	other = vma->prev;
 	if (other && alike(other, vma)) {
 		u64 end = vma->end;
 
-		vma_remove(mm, vma);
+		take_out(mm, vma);
 		other->end = end;
 		return other;
 	}
@@ -172,6 +199,7 @@ s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
 	/* Growing a neighbour needs no memory and no tree work: the common case of a heap. */
 	if (prev && prev->end == start && prev->prot == prot && prev->flags == flags) {
 		prev->end = end;
+		count(mm, end - start, prot, flags, true);
 		vma_merge(mm, prev);
 		return 0;
 	}
@@ -179,6 +207,7 @@ s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
 
 	if (!vma)
 		return -ENOMEM;
+	count(mm, end - start, prot, flags, true);
 	vma_merge(mm, vma);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #ifndef LWK_VMA_H
 #define LWK_VMA_H
 
+#include "guest-lwk/abi/share.h"
 #include "guest-lwk/mm.h"
 
 /* The vma that contains va, NULL: none. */
@@ -14,6 +15,14 @@ struct vma *vma_find_above(struct mm *mm, u64 va);
 s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags);
 /* Makes va a boundary: the vma across it is split. -ENOMEM. */
 s64 vma_split(struct mm *mm, u64 va);
+/* Gives one vma another protection and other flags. */
+void vma_change(struct mm *mm, struct vma *vma, u32 prot, u32 flags);
+/* As Linux counts for RLIMIT_DATA: private and writable, but for stacks. */
+static inline bool vma_is_data(u32 prot, u32 flags)
+{
+	return prot & ABI_PROT_W &&
+	       !(flags & (VMA_STACK | VMA_ROOM | VMA_SHARED | VMA_FIXED_KERNEL));
+}
 /* Takes out and frees one vma. */
 void vma_remove(struct mm *mm, struct vma *vma);
 /* Merges vma with its neighbours where they are alike; returns the vma that is left of it. */

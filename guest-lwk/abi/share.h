@@ -141,6 +141,12 @@ struct abi_exec_seg {
 	uint32_t prot;
 	uint32_t pad;
 };
+/* Limits that the LWK keeps for the program: the proxy's own memory and threads are no part of
+ * what they limit. */
+enum { ABI_LIMIT_DATA, ABI_LIMIT_NPROC, ABI_LIMIT_AS, ABI_LIMITS };
+struct abi_limit {
+	uint64_t soft, hard; /* as struct rlimit */
+};
 struct abi_exec {
 	uint32_t nsegs;
 	uint32_t pad;
@@ -152,6 +158,7 @@ struct abi_exec {
 	uint64_t vdso;       /* LWK's answer: AT_SYSINFO_EHDR, 0: none */
 	uint64_t entry;      /* where it starts: in the interpreter, if there is one */
 	uint64_t rsp;        /* proxy, with GO: first stack pointer */
+	struct abi_limit limit[ABI_LIMITS]; /* inherited */
 };
 
 /*

@@ -102,7 +102,7 @@
 	X(94, lchown, FORWARD, PROMPT, path, int, int) \
 	X(95, umask, FORWARD, PROMPT, int) \
 	X(96, gettimeofday, LOCAL, gettimeofday, out(timeval), out(timezone)) \
-	X(97, getrlimit, FORWARD, PROMPT, int, out(rlimit)) \
+	X(97, getrlimit, LOCAL, getrlimit, int, out(rlimit)) \
 	X(98, getrusage, LOCAL, getrusage, int, out(rusage)) \
 	X(99, sysinfo, LOCAL, sysinfo, out(sysinfo)) \
 	X(100, times, LOCAL, times, out(tms)) \

@@ -5,6 +5,7 @@
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/process_exec.h"
+#include "guest-lwk/vma.h"
 #include "guest-lwk/pt.h"
 #include "tests/fuzz/mm_call.h"
 #include "tests/fuzz/mm_model.h"
@@ -219,6 +220,8 @@ static void exec_make(struct abi_exec *exec)
 	va += (4 + sim_random(3)) * PAGE_SIZE;
 	exec->seg[i++] = (struct abi_exec_seg){va, 2 * PAGE_SIZE, 2 * PAGE_SIZE + bss, 3, 0};
 	exec->nsegs = i;
+	for (i = 0; i < ABI_LIMITS; i++)
+		exec->limit[i] = (struct abi_limit){~0ULL, ~0ULL};
 	exec->brk = va + 2 * PAGE_SIZE + bss;
 }
 
@@ -252,10 +255,26 @@ void ops_begin(const struct mm_config *with)
 		sim_fail("vDSO at %lx", exec->vdso);
 }
 
+static void check_counts(const struct mm *mm)
+{
+	u64 mapped = 0, data = 0;
+
+	for (const struct vma *vma = mm->first; vma; vma = vma->next) {
+		u64 len = vma->end - vma->start;
+
+		mapped += vma->flags & VMA_ROOM ? 0 : len;
+		data += vma_is_data(vma->prot, vma->flags) ? len : 0;
+	}
+	if (mapped != mm->mapped || data != mm->data)
+		sim_fail("%lx mapped, of it %lx data, but counted %lx, %lx", mapped, data,
+			mm->mapped, mm->data);
+}
+
 static void check(void)
 {
 	sim_tlb_check();
 	host_check(sim_proc.mm.committed);
+	check_counts(&sim_proc.mm);
 	policy_verify();
 }
 

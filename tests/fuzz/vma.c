@@ -70,9 +70,12 @@ static u32 check_tree(const struct vma *v, u64 lo, u64 hi, u32 priority, u64 *co
 static void check_list(u64 count)
 {
 	const struct vma *prev = NULL;
+	u64 mapped = 0, data = 0;
 
 	for (const struct vma *v = mm.first; v; prev = v, v = v->next, count--) {
 		MUST(v->prev == prev && (!prev || prev->end <= v->start));
+		mapped += v->flags & VMA_ROOM ? 0 : v->end - v->start;
+		data += vma_is_data(v->prot, v->flags) ? v->end - v->start : 0;
 		for (u64 va = v->start; va < v->end; va += PAGE_SIZE) {
 			u64 page = (va - BASE) / PAGE_SIZE;
 
@@ -81,6 +84,7 @@ static void check_list(u64 count)
 		}
 	}
 	MUST(mm.last == prev && count == 0);
+	MUST(mm.mapped == mapped && mm.data == data);
 }
 
 static void check(void)
@@ -106,7 +110,8 @@ static void check(void)
 static void add(void)
 {
 	u64 first = rnd(PAGES), n = 0, want = 1 + rnd(20);
-	u32 prot = (u32)rnd(3), flags = (u32)rnd(2);
+	static const u32 kinds[] = {0, VMA_TOUCH, VMA_ROOM, VMA_SHARED};
+	u32 prot = (u32)rnd(3), flags = kinds[rnd(ARRAY_SIZE(kinds))];
 
 	while (n < want && first + n < PAGES && !model[first + n].mapped)
 		n++;
@@ -146,6 +151,20 @@ static void take_out(void)
 	vma_remove(&mm, v);
 }
 
+static void change(void)
+{
+	struct vma *v = vma_find_above(&mm, va_of(rnd(PAGES)));
+	u32 prot = (u32)rnd(3), flags = rnd(2) ? VMA_ROOM : 0;
+
+	if (!v)
+		return;
+	vma_change(&mm, v, prot, flags);
+	for (u64 page = (v->start - BASE) / PAGE_SIZE; va_of(page) < v->end; page++) {
+		model[page].prot = prot;
+		model[page].flags = flags;
+	}
+}
+
 static bool joins(const struct vma *a, const struct vma *b)
 {
 	return a && b && a->end == b->start && a->prot == b->prot && a->flags == b->flags;
@@ -172,7 +191,7 @@ int main(int argc, char **argv)
 	state = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 	for (u64 i = 0; i < steps; i++) {
 		static void (*const calls[])(void) = {
-			add, add, add, split, split, take_out, take_out, merge};
+			add, add, add, split, split, take_out, take_out, merge, change};
 
 		no_memory = rnd(8) == 0;
 		calls[rnd(ARRAY_SIZE(calls))]();
@@ -180,6 +199,6 @@ int main(int argc, char **argv)
 	}
 	while (mm.first)
 		vma_remove(&mm, mm.first);
-	MUST(!mm.tree && !mm.last && !live);
+	MUST(!mm.tree && !mm.last && !live && !mm.mapped && !mm.data);
 	return 0;
 }

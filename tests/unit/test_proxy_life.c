@@ -46,6 +46,12 @@ START_TEST(exec_is_described)
 	ck_assert_uint_eq(f.proc->exec.entry, ABI_PIE_BASE + 0x1234);
 	if (limit.rlim_cur <= 1UL << 30)
 		ck_assert_uint_eq(f.proc->exec.stack_max, limit.rlim_cur);
+	getrlimit(RLIMIT_NPROC, &limit);
+	ck_assert_uint_eq(f.proc->exec.limit[ABI_LIMIT_NPROC].soft, limit.rlim_cur);
+	ck_assert_uint_eq(f.proc->exec.limit[ABI_LIMIT_NPROC].hard, limit.rlim_max);
+	getrlimit(RLIMIT_DATA, &limit);
+	ck_assert_uint_eq(f.proc->exec.limit[ABI_LIMIT_DATA].soft, limit.rlim_cur);
+	ck_assert_uint_eq(f.proc->exec.limit[ABI_LIMIT_AS].hard, RLIM_INFINITY);
 	ck_assert_uint_gt(f.proc->exec.stack_need, 0);
 	kill(f.pid, SIGKILL);
 	fake_wait(&f);

@@ -134,6 +134,24 @@ static void segments_add(struct abi_exec *exec, const struct elf_program *elf, u
 	}
 }
 
+/* The user's limits as they are; what the program does to them the LWK keeps. */
+static void limits_inherit(struct abi_exec *exec)
+{
+	static const int resource[ABI_LIMITS] = {
+		[ABI_LIMIT_DATA] = RLIMIT_DATA,
+		[ABI_LIMIT_NPROC] = RLIMIT_NPROC,
+		[ABI_LIMIT_AS] = RLIMIT_AS,
+	};
+
+	for (unsigned i = 0; i < ABI_LIMITS; i++) {
+		struct rlimit limit;
+
+		if (getrlimit(resource[i], &limit))
+			limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+		exec->limit[i] = (struct abi_limit){limit.rlim_cur, limit.rlim_max};
+	}
+}
+
 int load_describe(struct load *load, struct abi_exec *exec, struct problem *problem)
 {
 	const struct program *program = load->job->program;
@@ -147,6 +165,7 @@ int load_describe(struct load *load, struct abi_exec *exec, struct problem *prob
 		segments_add(exec, interp, elf_interp_bias(interp));
 		exec->entry = interp->entry + elf_interp_bias(interp);
 	}
+	limits_inherit(exec);
 	return stack_prepare(load, exec, problem);
 }
 
