@@ -146,7 +146,7 @@ static u32 interleave(const struct mempolicy *policy, bool of_thread, u64 step)
 void mempolicy_place(
 	struct process *proc, const struct vma *vma, u64 va, u64 unit, struct placement *place)
 {
-	const struct mempolicy *policy = mempolicy_of(&proc->mm, vma);
+	const struct mempolicy *policy = mempolicy_of(proc->mm, vma);
 	bool of_thread = !policy && current_thread()->proc == proc;
 
 	mempolicy_place_near(proc, place);

@@ -34,7 +34,7 @@ static bool wants_slot(const struct vma *vma, u64 va, u64 want)
 /* Blocks for up to want granules of vma from va on, announced to the proxy. 0: none. */
 static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 want, u64 *got)
 {
-	struct gib_slot *slot = mm_slot_find(&proc->mm, va);
+	struct gib_slot *slot = mm_slot_find(proc->mm, va);
 	struct placement place;
 	u64 gpa = 0;
 
@@ -56,7 +56,7 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 		*got = 1;
 		return slot->gpa + (va - slot->va);
 	}
-	proc->mm.committed += *got * BLOCK_SIZE;
+	proc->mm->committed += *got * BLOCK_SIZE;
 	log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);
 	return gpa;
 }
@@ -64,10 +64,10 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 /* Blocks that found no page table go back. */
 static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 {
-	if (n && !mm_slot_find(&proc->mm, va)) {
+	if (n && !mm_slot_find(proc->mm, va)) {
 		u64 pos = log_append(proc, ABI_LOG_UNMAP, va, n * BLOCK_SIZE, 0);
 
-		proc->mm.committed -= n * BLOCK_SIZE;
+		proc->mm->committed -= n * BLOCK_SIZE;
 		pmem_free(gpa, n * BLOCK_SIZE, va, proc->index, pos);
 	}
 	return -ENOMEM;
@@ -79,7 +79,7 @@ static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
  */
 static void warm_check(struct process *proc, u64 *entry, u64 g)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	if (nodes.nmemory == 1 || !*entry || pt_is_large(*entry))
 		return;
@@ -94,7 +94,7 @@ enum who { TOUCHED, IN_ADVANCE };
 /* Commits what of vma lies in the granules that [start, end) touches. */
 static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, enum who who)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	u64 block = 0, left = 0;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
@@ -134,7 +134,7 @@ static bool prot_allows(const struct vma *vma, bool write, bool exec)
 
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	s64 ret = -EFAULT;
 
 	if (va >= ABI_USER_END)
@@ -157,11 +157,11 @@ static s64 commit(struct process *proc, struct vma *vma, u64 start, u64 end, enu
 {
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 s = MAX(g, start), e = MIN(g + BLOCK_SIZE, end);
-		u64 *entry = pt_granule(&proc->mm, g, false);
+		u64 *entry = pt_granule(proc->mm, g, false);
 
 		if (!entry || !*entry || !pt_all_populated(*entry, s, e))
 			return populate(proc, vma, s, end, who);
-		if (who == TOUCHED && proc->mm.watch)
+		if (who == TOUCHED && proc->mm->watch)
 			pt_mark_touched(entry);
 	}
 	return 0;
@@ -174,7 +174,7 @@ s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
 
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
 	bool good = true;
 
@@ -200,7 +200,7 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 
 u64 mm_gpa(struct process *proc, u64 va, bool write)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	/* The page tables first: futexes come here, and their words are nearly always
 	 * committed. */
@@ -228,7 +228,7 @@ static bool commits_now(const struct vma *vma)
 
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	if (mm->touch)
 		vma_flags |= VMA_TOUCH;
@@ -251,8 +251,8 @@ s64 mm_commit_asked(struct process *proc, u64 start, u64 end)
 {
 	s64 ret = 0;
 
-	for (struct vma *vma = vma_find_above(&proc->mm, start);
-		vma && vma->start < end && !ret; vma = vma->next)
+	for (struct vma *vma = vma_find_above(proc->mm, start); vma && vma->start < end && !ret;
+		vma = vma->next)
 		if (commits_now(vma))
 			ret = commit(proc, vma, MAX(vma->start, start), MIN(vma->end, end),
 				IN_ADVANCE);
@@ -273,7 +273,7 @@ static void protect_range(struct mm *mm, u64 start, u64 end, u32 prot)
 
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	bool flush = false;
 	s64 ret;
 

@@ -39,7 +39,8 @@ struct gib_slot {
 
 struct mm {
 	struct spinlock lock;
-	u64 root; /* gpa of the top page table */
+	bool dying; /* cores that idle on its tables leave them when they are kicked */
+	u64 root;   /* gpa of the top page table */
 	struct vma *tree, *first, *last;
 	struct gib_slot *slots;
 	u64 brk_start, brk;

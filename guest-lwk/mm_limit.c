@@ -11,7 +11,7 @@ static u64 soft_limit(const struct process *proc, u32 limit)
 
 bool mm_may_map(const struct process *proc, u64 len, u32 prot, u32 vma_flags)
 {
-	const struct mm *mm = &proc->mm;
+	const struct mm *mm = proc->mm;
 
 	return mm->mapped + len <= soft_limit(proc, ABI_LIMIT_AS) &&
 	       (!vma_is_data(prot, vma_flags) ||
@@ -22,7 +22,7 @@ bool mm_may_replace(struct process *proc, u64 start, u64 len, u32 prot, u32 vma_
 {
 	u64 end = start + len, more = len;
 
-	for (const struct vma *vma = vma_find_above(&proc->mm, start); vma && vma->start < end;
+	for (const struct vma *vma = vma_find_above(proc->mm, start); vma && vma->start < end;
 		vma = vma->next)
 		if (!(vma->flags & VMA_ROOM))
 			more -= MIN(vma->end, end) - MAX(vma->start, start);
@@ -31,10 +31,10 @@ bool mm_may_replace(struct process *proc, u64 start, u64 len, u32 prot, u32 vma_
 
 bool mm_may_protect(struct process *proc, u64 start, u64 end, u32 prot)
 {
-	const struct mm *mm = &proc->mm;
+	const struct mm *mm = proc->mm;
 	u64 more = 0;
 
-	for (const struct vma *vma = vma_find_above(&proc->mm, start); vma && vma->start < end;
+	for (const struct vma *vma = vma_find_above(proc->mm, start); vma && vma->start < end;
 		vma = vma->next)
 		if (vma_is_data(prot, vma->flags) && !vma_is_data(vma->prot, vma->flags))
 			more += MIN(vma->end, end) - MAX(vma->start, start);
@@ -44,7 +44,7 @@ bool mm_may_protect(struct process *proc, u64 start, u64 end, u32 prot)
 /* By whole granules, as it is committed. */
 struct vma *mm_vma(struct process *proc, u64 va)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	struct vma *vma = vma_find(mm, va);
 
 	if (!vma || !(vma->flags & VMA_ROOM))

@@ -81,7 +81,7 @@ static void merge_range(struct mm *mm, u64 start, u64 end)
 s64 mm_set_policy(
 	struct process *proc, u64 start, u64 end, const struct mempolicy *policy, u32 how)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	bool misplaced = false;
 
 	if (!all_mapped(mm, start, end))
@@ -106,13 +106,13 @@ s64 mm_set_policy(
 /* One vma's policy with another home; its neighbours are merged afterwards. */
 static s64 home_write(struct process *proc, struct vma *vma, u32 home)
 {
-	struct mempolicy policy = *mempolicy_of(&proc->mm, vma);
+	struct mempolicy policy = *mempolicy_of(proc->mm, vma);
 
 	if (policy.mode != MPOL_BIND && policy.mode != MPOL_PREFERRED_MANY)
 		return -EOPNOTSUPP;
 	policy.home = home;
 
-	s64 number = mempolicy_number(&proc->mm, &policy);
+	s64 number = mempolicy_number(proc->mm, &policy);
 
 	if (number < 0)
 		return number;
@@ -122,7 +122,7 @@ static s64 home_write(struct process *proc, struct vma *vma, u32 home)
 
 s64 mm_set_home(struct process *proc, u64 start, u64 end, u32 home)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	s64 ret = -ENOENT;
 
 	if (vma_split(mm, start) || vma_split(mm, end))

@@ -15,7 +15,7 @@
  * step. */
 static s64 copy_pages(struct process *proc, u64 to, u64 from, u64 len)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	while (len) {
 		u64 step = MIN(len, BLOCK_SIZE - (from & (BLOCK_SIZE - 1)));
@@ -42,7 +42,7 @@ static s64 copy_pages(struct process *proc, u64 to, u64 from, u64 len)
 
 static s64 move(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 to)
 {
-	struct vma *vma = vma_find(&proc->mm, addr);
+	struct vma *vma = vma_find(proc->mm, addr);
 	u32 prot = vma->prot, flags = vma->flags;
 	s64 ret = mm_mmap(proc, to, new_len, prot, 0, flags);
 
@@ -71,7 +71,7 @@ static bool may_grow(struct process *proc, const struct vma *vma, u64 old_len, u
 static s64 remap(
 	struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	struct vma *vma = mm_vma(proc, addr);
 
 	if (!vma || vma->end < addr + old_len || vma->flags & VMA_FIXED_KERNEL)
@@ -121,9 +121,9 @@ s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 			new_addr > ABI_USER_END - new_len ||
 			(new_addr < addr + old_len && addr < new_addr + new_len)))
 		return -EINVAL;
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	s64 ret = remap(proc, addr, old_len, new_len, flags, new_addr);
 
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return ret;
 }

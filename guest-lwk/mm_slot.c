@@ -15,7 +15,7 @@ struct gib_slot *mm_slot_find(struct mm *mm, u64 va)
 
 struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct placement *place)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	va = ALIGN_DOWN(va, GIB_SIZE);
 	/* A proxy cannot map at address 0 (vm.mmap_min_addr), so the first GiB stays in 2 MiB
@@ -41,13 +41,13 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct place
 
 void mm_slot_free(struct process *proc, struct gib_slot *slot)
 {
-	struct gib_slot **at = &proc->mm.slots;
+	struct gib_slot **at = &proc->mm->slots;
 	u64 pos = log_append(proc, ABI_LOG_UNMAP, slot->va, GIB_SIZE, 0);
 
 	while (*at != slot)
 		at = &(*at)->next;
 	*at = slot->next;
-	proc->mm.committed -= GIB_SIZE;
+	proc->mm->committed -= GIB_SIZE;
 	pmem_free(slot->gpa, GIB_SIZE, slot->va, proc->index, pos);
 	kmem_free(slot, sizeof(*slot));
 }

@@ -25,7 +25,7 @@
 
 static struct mm *current_mm(void)
 {
-	return &current_thread()->proc->mm;
+	return current_thread()->proc->mm;
 }
 
 /* [addr, addr+len) as whole pages below the end of programs; false: no such range. */
@@ -48,7 +48,7 @@ static bool is_free(struct mm *mm, u64 addr, u64 len)
  */
 static s64 chunk_commit(struct process *proc, u64 start, u64 end)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	s64 ret = 0;
 
 	spin_lock(&mm->lock);
@@ -111,7 +111,7 @@ static s64 beyond_map(struct process *proc, u64 start, u64 end, u64 prot)
 /* What was mapped here before must not show behind the file's last byte. */
 static void tail_zero(struct process *proc, u64 start)
 {
-	u64 *entry = pt_granule(&proc->mm, start, false);
+	u64 *entry = pt_granule(proc->mm, start, false);
 
 	if (start & (PAGE_SIZE - 1) && entry && *entry)
 		pmem_zero(pt_block(*entry) + (start & (BLOCK_SIZE - 1)),
@@ -123,14 +123,14 @@ static s64 file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u
 	s64 ret = file_fill(proc, addr, len, fd, off);
 	u64 filled = ret > 0 ? ALIGN_UP((u64)ret, PAGE_SIZE) : 0;
 
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	if (ret >= 0)
 		tail_zero(proc, addr + (u64)ret);
 	if (ret >= 0 && filled < len)
 		ret = beyond_map(proc, addr + filled, addr + len, prot);
 	if (ret < 0)
 		mm_unmap(proc, addr, addr + len);
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return ret < 0 ? ret : (s64)addr;
 }
 
@@ -170,7 +170,7 @@ static bool limits_allow(struct process *proc, u64 addr, u64 len, u64 prot, u64 
 /* mm.lock is held. */
 static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	bool file = !(flags & MAP_ANONYMOUS);
 	u32 vma_flags = vma_flags_of(flags);
 	u32 how = flags & MAP_POPULATE && prot && !file ? MM_POPULATE : 0;
@@ -201,10 +201,10 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 
 static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	s64 ret = map(proc, addr, len, prot, flags);
 
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return ret;
 }
 
@@ -238,10 +238,10 @@ s64 sys_munmap(u64 addr, u64 len)
 
 	if (!range_ok(addr, &len))
 		return -EINVAL;
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	s64 ret = mm_unmap(proc, addr, addr + len);
 
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return ret;
 }
 
@@ -255,13 +255,13 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 		return 0;
 	if (!range_ok(addr, &len))
 		return -ENOMEM;
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	prot &= PROT_MASK;
 	s64 ret = mm_may_protect(proc, addr, addr + len, (u32)prot)
 			  ? mm_protect(proc, addr, addr + len, (u32)prot)
 			  : -ENOMEM;
 
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return ret;
 }
 
@@ -270,7 +270,7 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 s64 sys_brk(u64 addr)
 {
 	struct process *proc = current_thread()->proc;
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	spin_lock(&mm->lock);
 	u64 old_end = ALIGN_UP(mm->brk, PAGE_SIZE), new_end = ALIGN_UP(addr, PAGE_SIZE);
@@ -312,9 +312,9 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 			       : -ENOMEM;
 	if (advice > 25 && advice != 100 && advice != 101)
 		return -EINVAL;
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	for (u64 at = addr; at < addr + len && !ret;) {
-		struct vma *vma = vma_find(&proc->mm, at);
+		struct vma *vma = vma_find(proc->mm, at);
 
 		ret = vma ? 0 : -ENOMEM;
 		if (vma && vma->flags & VMA_FIXED_KERNEL && advice == MADV_DONTNEED)
@@ -323,7 +323,7 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	}
 	if (!ret && advice == MADV_DONTNEED)
 		mm_discard(proc, addr, addr + len);
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return ret;
 }
 

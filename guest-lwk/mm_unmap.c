@@ -23,7 +23,7 @@ static void run_free(struct process *proc, struct run *run)
 		return;
 	u64 pos = log_append(proc, ABI_LOG_UNMAP, run->va, run->len, 0);
 
-	proc->mm.committed -= run->len;
+	proc->mm->committed -= run->len;
 	pmem_free(run->gpa, run->len, run->va, proc->index, pos);
 	run->len = 0;
 }
@@ -100,7 +100,7 @@ static bool warm_keep(struct mm *mm, u64 g)
 
 bool mm_warm_drop(struct process *proc)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	struct run run = {0};
 	bool any = false;
 
@@ -126,7 +126,7 @@ void mm_warm_release(struct process *proc, u64 *entry, u64 granule)
 	struct run run = {0};
 	u64 block = pt_block(*entry);
 
-	pt_forget(&proc->mm, entry);
+	pt_forget(proc->mm, entry);
 	run_add(proc, &run, granule, block);
 	run_free(proc, &run);
 }
@@ -152,13 +152,13 @@ static void hidden_free(struct process *proc, u64 start, u64 end)
 	struct run run = {0};
 
 	for (u64 g = ALIGN_UP(start, BLOCK_SIZE); g + BLOCK_SIZE <= end; g += BLOCK_SIZE) {
-		u64 *entry = pt_granule(&proc->mm, g, false);
+		u64 *entry = pt_granule(proc->mm, g, false);
 
 		if (!entry || !pt_is_large(*entry) || *entry & PTE_PRESENT)
 			continue;
 		u64 block = pt_block(*entry);
 
-		pt_forget(&proc->mm, entry);
+		pt_forget(proc->mm, entry);
 		run_add(proc, &run, g, block);
 	}
 	run_free(proc, &run);
@@ -167,7 +167,7 @@ static void hidden_free(struct process *proc, u64 start, u64 end)
 /* What mprotect() has made inaccessible is not present either, and tells nothing of touches. */
 void mm_untouched_release(struct process *proc, u64 start, u64 end)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	for (struct vma *vma = vma_find_above(mm, start); vma && vma->start < end;
 		vma = vma->next) {
@@ -184,7 +184,7 @@ void mm_untouched_release(struct process *proc, u64 start, u64 end)
 static void granule_clean(
 	struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	struct gib_slot *slot = mm_slot_find(mm, g);
 	u64 start = MAX(g, from), end = MIN(g + BLOCK_SIZE, to);
 	bool used = in_use(mm, g, g + BLOCK_SIZE);
@@ -207,7 +207,7 @@ static void granule_clean(
 /* [start, end) has no vma any more and its entries are hidden and flushed. */
 static void clean_range(struct process *proc, u64 start, u64 end)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	struct run run = {0};
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
@@ -229,7 +229,7 @@ static void clean_range(struct process *proc, u64 start, u64 end)
 
 s64 mm_unmap(struct process *proc, u64 start, u64 end)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	struct vma *vma = vma_find_above(mm, start);
 
 	if (!vma || vma->start >= end)
@@ -252,7 +252,7 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 /* madvise(MADV_DONTNEED): what is populated in [start, end) reads as zero again. */
 void mm_discard(struct process *proc, u64 start, u64 end)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 *entry = pt_granule(mm, g, false);

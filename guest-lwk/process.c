@@ -88,24 +88,32 @@ static void process_go(struct process *proc)
 		process_running(proc);
 }
 
+/* No thread is left that could load these tables again. */
+static void mm_unload(struct mm *mm)
+{
+	WRITE_ONCE(mm->dying, true);
+	for (u32 i = 0; i < ncores; i++) {
+		/* Ourselves: in the idle loop, or on the way out to another process's program.
+		 */
+		if (&cores[i] == this_core() && cores[i].mm == mm)
+			mm_load(NULL);
+		/* A core that idles on these tables leaves them when it is kicked (host_poll).
+		 */
+		while (READ_ONCE(cores[i].mm) == mm) {
+			core_kick(&cores[i]);
+			cpu_pause();
+		}
+	}
+}
+
 /* GONE, and no thread left: everything goes back, the index is free. */
 static void process_reap(struct process *proc)
 {
 	struct abi_share *share = machine.share;
 
 	proc->live = false;
-	for (u32 i = 0; i < ncores; i++) {
-		/* Ourselves: in the idle loop, or on the way out to another process's program.
-		 */
-		if (&cores[i] == this_core() && cores[i].mm_owner == proc)
-			mm_load(NULL);
-		/* A core that idles on these tables leaves them when it is kicked (host_poll).
-		 */
-		while (READ_ONCE(cores[i].mm_owner) == proc) {
-			core_kick(&cores[i]);
-			cpu_pause();
-		}
-	}
+	if (proc->mm)
+		mm_unload(proc->mm);
 	mm_destroy(proc);
 	itimers_end(proc);
 	for (u32 i = 0; i < ABI_MAX_THREADS; i++)

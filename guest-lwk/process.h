@@ -71,7 +71,7 @@ struct process {
 	struct abi_proc *share;
 	bool live;
 	u32 pid;
-	struct mm mm;
+	struct mm *mm; /* made by mm_create() */
 
 	struct spinlock lock;                /* threads, signals, exit, limits */
 	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */

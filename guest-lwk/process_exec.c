@@ -40,7 +40,7 @@ static void slots_prepare(struct process *proc, const struct abi_exec *exec)
 				sum = 0;
 			}
 			sum += stop - at;
-			if (sum >= SLOT_WORTH && !mm_slot_find(&proc->mm, at))
+			if (sum >= SLOT_WORTH && !mm_slot_find(proc->mm, at))
 				mm_slot_create(proc, at, &place);
 			at = stop;
 		}
@@ -49,7 +49,7 @@ static void slots_prepare(struct process *proc, const struct abi_exec *exec)
 
 static s64 map_touch(struct process *proc, u64 start, u64 end, u32 prot, u32 flags)
 {
-	return vma_add(&proc->mm, start, end, prot, VMA_TOUCH | flags);
+	return vma_add(proc->mm, start, end, prot, VMA_TOUCH | flags);
 }
 
 static s64 segs_map(struct process *proc, const struct abi_exec *exec)
@@ -63,7 +63,7 @@ static s64 segs_map(struct process *proc, const struct abi_exec *exec)
 			return -EINVAL;
 		if (map_touch(proc, seg->va, seg->va + seg->len, seg->prot, 0))
 			return -ENOMEM;
-		if (seg->file_len && mm_commit(proc, vma_find(&proc->mm, seg->va), seg->va,
+		if (seg->file_len && mm_commit(proc, vma_find(proc->mm, seg->va), seg->va,
 					     ALIGN_UP(seg->va + seg->file_len, PAGE_SIZE)))
 			return -ENOMEM;
 		above = seg->va + seg->len;
@@ -71,7 +71,7 @@ static s64 segs_map(struct process *proc, const struct abi_exec *exec)
 	if (exec->brk & (PAGE_SIZE - 1) || exec->brk < ABI_USER_START ||
 		exec->brk > ABI_MMAP_TOP)
 		return -EINVAL;
-	proc->mm.brk_start = proc->mm.brk = exec->brk;
+	proc->mm->brk_start = proc->mm->brk = exec->brk;
 	return 0;
 }
 
@@ -97,19 +97,19 @@ static s64 vdso_map(struct process *proc, struct abi_exec *exec)
 	u64 pages = (u64)(vdso_image_end - vdso_image + PAGE_SIZE - 1) / PAGE_SIZE;
 	u64 va = ABI_VDSO_VA, gpa = (u64)vdso_image - ABI_IMAGE_VA;
 
-	if (vma_add(&proc->mm, va, va + PAGE_SIZE, ABI_PROT_R, VMA_FIXED_KERNEL) ||
-		pt_map_foreign(&proc->mm, va, ptr_to_gpa(&machine.share->time), ABI_PROT_R))
+	if (vma_add(proc->mm, va, va + PAGE_SIZE, ABI_PROT_R, VMA_FIXED_KERNEL) ||
+		pt_map_foreign(proc->mm, va, ptr_to_gpa(&machine.share->time), ABI_PROT_R))
 		return -ENOMEM;
 	va += PAGE_SIZE;
-	if (vma_add(&proc->mm, va, va + pages * PAGE_SIZE, ABI_PROT_R | ABI_PROT_X,
+	if (vma_add(proc->mm, va, va + pages * PAGE_SIZE, ABI_PROT_R | ABI_PROT_X,
 		    VMA_FIXED_KERNEL))
 		return -ENOMEM;
 	for (u64 i = 0; i < pages; i++)
-		if (pt_map_foreign(&proc->mm, va + i * PAGE_SIZE, gpa + i * PAGE_SIZE,
+		if (pt_map_foreign(proc->mm, va + i * PAGE_SIZE, gpa + i * PAGE_SIZE,
 			    ABI_PROT_R | ABI_PROT_X))
 			return -ENOMEM;
 	exec->vdso = va;
-	return gate_map(&proc->mm);
+	return gate_map(proc->mm);
 }
 
 s64 exec_map(struct process *proc, struct abi_exec *shared)
@@ -123,14 +123,14 @@ s64 exec_map(struct process *proc, struct abi_exec *shared)
 	if (exec.nsegs > ABI_EXEC_SEGS || exec.stack_need > STACK_MOST)
 		return -EINVAL;
 	memcpy(proc->limits, exec.limit, sizeof(proc->limits));
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	slots_prepare(proc, &exec);
 	ret = segs_map(proc, &exec);
 	if (!ret)
 		ret = stack_map(proc, &exec);
 	if (!ret)
 		ret = vdso_map(proc, &exec);
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	shared->stack_top = exec.stack_top;
 	shared->vdso = exec.vdso;
 	return ret;
@@ -149,12 +149,16 @@ void exec_regs(struct regs *regs, const struct abi_exec *exec)
 
 s64 mm_create(struct process *proc)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = kmem_alloc(sizeof(*mm));
 
-	memset(mm, 0, sizeof(*mm));
-	mm->root = pt_root_create();
-	if (!mm->root)
+	if (!mm)
 		return -ENOMEM;
+	mm->root = pt_root_create();
+	if (!mm->root) {
+		kmem_free(mm, sizeof(*mm));
+		return -ENOMEM;
+	}
+	proc->mm = mm;
 	mm->touch = proc->share->commit ? proc->share->commit == 2 : machine.first_touch;
 	mm->watch = !mm->touch && nodes.nmemory > 1;
 	return 0;
@@ -166,7 +170,7 @@ s64 mm_create(struct process *proc)
  */
 static void unmap_all(struct process *proc)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 
 	while (mm->first) {
 		u64 start = ALIGN_DOWN(mm->first->start, BLOCK_SIZE);
@@ -183,10 +187,10 @@ static void unmap_all(struct process *proc)
 
 void mm_destroy(struct process *proc)
 {
-	struct mm *mm = &proc->mm;
+	struct mm *mm = proc->mm;
 	u64 *entry;
 
-	if (!mm->root)
+	if (!mm)
 		return;
 	spin_lock(&mm->lock);
 	entry = pt_granule(mm, ABI_VDSO_VA, false);
@@ -198,7 +202,8 @@ void mm_destroy(struct process *proc)
 	mm_warm_drop(proc);
 	pt_retired_free(mm);
 	pt_root_destroy(mm->root);
-	mm->root = 0;
 	mempolicy_free(mm);
 	spin_unlock(&mm->lock);
+	proc->mm = NULL;
+	kmem_free(mm, sizeof(*mm));
 }

@@ -338,26 +338,28 @@ void mm_load(struct process *proc)
 {
 	struct core *core = this_core();
 
-	if (core->mm_owner == proc)
+	struct mm *mm = proc ? proc->mm : NULL;
+
+	if (core->mm == mm)
 		return;
 	/*
 	 * Owner first, fence, then the generation: a flusher that does not see the new owner
 	 * yet has changed its entries before we load the tables.
 	 */
-	WRITE_ONCE(core->mm_owner, proc);
+	WRITE_ONCE(core->mm, mm);
 	fence_full();
-	core->tlb_seen = proc ? READ_ONCE(proc->mm.tlb_gen) : 0;
-	cr3_write(proc ? proc->mm.root : boot_root);
+	core->tlb_seen = mm ? READ_ONCE(mm->tlb_gen) : 0;
+	cr3_write(mm ? mm->root : boot_root);
 }
 
 void mm_flush_self(struct core *core)
 {
-	struct process *proc = core->mm_owner;
-	u64 gen = proc ? READ_ONCE(proc->mm.tlb_gen) : 0;
+	const struct mm *mm = core->mm;
+	u64 gen = mm ? READ_ONCE(mm->tlb_gen) : 0;
 
-	if (!proc || core->tlb_seen == gen)
+	if (!mm || core->tlb_seen == gen)
 		return;
-	cr3_write(proc->mm.root);
+	cr3_write(mm->root);
 	/* Published after the flush: mm_flush() may hand the memory away once it sees this. */
 	store_release(&core->tlb_seen, gen);
 }
@@ -372,20 +374,18 @@ void mm_flush_self(struct core *core)
  */
 void mm_flush(struct mm *mm)
 {
-	struct process *proc = container_of(mm, struct process, mm);
 	struct core *self = this_core();
 	u64 gen = __atomic_add_fetch(&mm->tlb_gen, 1, __ATOMIC_SEQ_CST);
 
-	if (self->mm_owner == proc)
+	if (self->mm == mm)
 		mm_flush_self(self);
 	for (u32 i = 0; i < ncores; i++) {
 		struct core *core = &cores[i];
 
-		if (core == self || READ_ONCE(core->mm_owner) != proc)
+		if (core == self || READ_ONCE(core->mm) != mm)
 			continue;
 		core_kick(core);
-		while (READ_ONCE(core->mm_owner) == proc &&
-			load_acquire(&core->tlb_seen) < gen &&
+		while (READ_ONCE(core->mm) == mm && load_acquire(&core->tlb_seen) < gen &&
 			(READ_ONCE(core->share->in_user) || READ_ONCE(core->uaccess)))
 			cpu_pause();
 	}

@@ -119,9 +119,9 @@ s64 sys_mbind(u64 addr, u64 len, u64 mode, u64 mask, u64 maxnode, u64 flags)
 		return err;
 	if (end > ABI_USER_END)
 		return -EFAULT;
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	err = mm_set_policy(proc, addr, end, &policy, (u32)flags);
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return err;
 }
 
@@ -135,24 +135,24 @@ s64 sys_set_mempolicy_home_node(u64 addr, u64 len, u64 home, u64 flags)
 		return -EINVAL;
 	if (err || end == addr)
 		return err;
-	spin_lock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
 	err = mm_set_home(proc, addr, MIN(end, ABI_USER_END), (u32)home);
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return err;
 }
 
 /* The policy of the vma at addr; -EFAULT. */
 static s64 policy_at(struct process *proc, u64 addr, struct mempolicy *policy)
 {
-	spin_lock(&proc->mm.lock);
-	const struct vma *vma = addr < ABI_USER_END ? vma_find(&proc->mm, addr) : NULL;
-	const struct mempolicy *own = vma ? mempolicy_of(&proc->mm, vma) : NULL;
+	spin_lock(&proc->mm->lock);
+	const struct vma *vma = addr < ABI_USER_END ? vma_find(proc->mm, addr) : NULL;
+	const struct mempolicy *own = vma ? mempolicy_of(proc->mm, vma) : NULL;
 
 	if (own)
 		*policy = *own;
 	else
 		memset(policy, 0, sizeof(*policy));
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 	return vma ? 0 : -EFAULT;
 }
 
@@ -163,9 +163,9 @@ static s64 node_at(struct process *proc, u64 addr)
 
 	if (!mm_check(proc, addr, 1, ABI_PROT_R))
 		return -EFAULT;
-	spin_lock(&proc->mm.lock);
-	mm_where(&proc->mm, &addr, &node, 1);
-	spin_unlock(&proc->mm.lock);
+	spin_lock(&proc->mm->lock);
+	mm_where(proc->mm, &addr, &node, 1);
+	spin_unlock(&proc->mm->lock);
 	return node;
 }
 

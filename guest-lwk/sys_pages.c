@@ -38,7 +38,7 @@ static s64 move_status(const s32 *to, s32 *on, u32 n)
 
 static s64 pages_chunk(u32 n, u64 pages, u64 to, u64 status)
 {
-	struct mm *mm = &current_thread()->proc->mm;
+	struct mm *mm = current_thread()->proc->mm;
 	u64 page[CHUNK];
 	s32 wanted[CHUNK], on[CHUNK];
 	s64 err = 0;
@@ -73,7 +73,7 @@ s64 sys_move_pages(u64 pid, u64 count, u64 pages, u64 to, u64 status, u64 flags)
 
 s64 sys_migrate_pages(u64 pid, u64 maxnode, u64 from, u64 to)
 {
-	struct mm *mm = &current_thread()->proc->mm;
+	struct mm *mm = current_thread()->proc->mm;
 	u64 leave, arrive;
 	s64 err = user_read_nodes(&leave, from, maxnode);
 

@@ -105,6 +105,6 @@ s64 sys_getrusage(u64 who, u64 buf)
 	}
 	usage.utime =
 		(struct user_timeval){(s64)(ns / NS_PER_SEC), (s64)(ns % NS_PER_SEC / 1000)};
-	usage.maxrss = (s64)(READ_ONCE(t->proc->mm.committed) >> 10);
+	usage.maxrss = (s64)(READ_ONCE(t->proc->mm->committed) >> 10);
 	return user_write(buf, &usage, sizeof(usage));
 }

@@ -28,7 +28,7 @@ bool host_poll(struct core *core)
 {
 	bool did = fwd_done(core);
 
-	if (core->mm_owner && !READ_ONCE(core->mm_owner->live))
+	if (core->mm && READ_ONCE(core->mm->dying))
 		mm_load(NULL);
 	if (core->index == 0 && READ_ONCE(core->share->events)) {
 		u64 events = __atomic_exchange_n(&core->share->events, 0, __ATOMIC_SEQ_CST);
@@ -95,7 +95,7 @@ static void user_return(struct regs *regs)
 		WRITE_ONCE(core->share->in_user, 1);
 		WRITE_ONCE(core->share->need_irq, 1);
 		fence_full();
-		if (core->tlb_seen != READ_ONCE(t->proc->mm.tlb_gen))
+		if (core->tlb_seen != READ_ONCE(t->proc->mm->tlb_gen))
 			mm_flush_self(core);
 		if (likely(!host_waits(core) && !thread_waits(core, t)))
 			return;

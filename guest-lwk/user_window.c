@@ -38,13 +38,13 @@ void *window_open(struct process *proc, u64 va, u64 len, u32 prot)
 	/* Above the stack there is only what belongs to no block: the vDSO. */
 	if (!len || va >= ABI_STACK_TOP || (va & (BLOCK_SIZE - 1)) + len > BLOCK_SIZE)
 		return NULL;
-	at = try_open(&proc->mm, va, len, bits);
+	at = try_open(proc->mm, va, len, bits);
 	if (!at && mm_check(proc, va, len, prot))
-		at = try_open(&proc->mm, va, len, bits);
+		at = try_open(proc->mm, va, len, bits);
 	return at;
 }
 
 void window_close(struct process *proc)
 {
-	spin_unlock(&proc->mm.lock);
+	spin_unlock(&proc->mm->lock);
 }

@@ -164,7 +164,7 @@ static void call_mprotect(void)
 
 static void call_brk(void)
 {
-	struct mm *mm = &sim_proc.mm;
+	struct mm *mm = sim_proc.mm;
 	u64 old = mm->brk, old_end = ALIGN_UP(old, PAGE_SIZE);
 	u64 to = sim_random(2) ? old + sim_random(random_len())
 			       : mm->brk_start + sim_random(old - mm->brk_start + 1);
@@ -241,7 +241,7 @@ static void call_mremap(void)
 	    flags = sim_random(2);
 	u64 to = 0;
 	bool lazy, fits = alike(a.va, a.len, &lazy);
-	const struct vma *vma = vma_find(&sim_proc.mm, a.va);
+	const struct vma *vma = vma_find(sim_proc.mm, a.va);
 
 	if (sim_random(3) == 0) {
 		flags = MREMAP_FIXED | MREMAP_MAYMOVE;

@@ -256,7 +256,7 @@ static void call_where(void)
 		va[i] = sim_random(4) ? a.va + i * PAGE_SIZE + sim_random(PAGE_SIZE)
 				      : area_pick().va + sim_random(BLOCK_SIZE);
 	sim_enter();
-	mm_where(&sim_proc.mm, va, on, n);
+	mm_where(sim_proc.mm, va, on, n);
 	sim_leave();
 	for (u32 i = 0; i < n; i++) {
 		const struct page *p = model_page(va[i]);
@@ -269,7 +269,7 @@ static void call_where(void)
 			sim_fail("move_pages: va %lx is on %d instead of %d", va[i], on[i],
 				wanted);
 	}
-	if (mm_pages_on(&sim_proc.mm, nodes.memory) * PAGE_SIZE > sim_proc.mm.committed)
+	if (mm_pages_on(sim_proc.mm, nodes.memory) * PAGE_SIZE > sim_proc.mm->committed)
 		sim_fail("migrate_pages: more pages than are committed");
 }
 
@@ -278,8 +278,8 @@ void policy_verify(void)
 {
 	u64 va = part_pick().va;
 	const struct page *p = model_page(va);
-	const struct vma *vma = vma_find(&sim_proc.mm, va);
-	const struct mempolicy *policy = vma ? mempolicy_of(&sim_proc.mm, vma) : NULL;
+	const struct vma *vma = vma_find(sim_proc.mm, va);
+	const struct mempolicy *policy = vma ? mempolicy_of(sim_proc.mm, vma) : NULL;
 
 	if (p->state != PAGE_MAPPED)
 		return;

@@ -202,7 +202,7 @@ void model_resync(u64 start, u64 end, bool may_be_unmapped, u32 prot)
 {
 	FOR_PAGES(p, va, start, end)
 	{
-		const struct vma *vma = vma_find(&sim_proc.mm, va);
+		const struct vma *vma = vma_find(sim_proc.mm, va);
 
 		if (!vma && p->state == PAGE_MAPPED && may_be_unmapped)
 			*p = (struct page){0};

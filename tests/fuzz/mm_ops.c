@@ -273,8 +273,8 @@ static void check_counts(const struct mm *mm)
 static void check(void)
 {
 	sim_tlb_check();
-	host_check(sim_proc.mm.committed);
-	check_counts(&sim_proc.mm);
+	host_check(sim_proc.mm->committed);
+	check_counts(sim_proc.mm);
 	policy_verify();
 }
 

@@ -202,7 +202,7 @@ void sim_leave(void)
 	WRITE_ONCE(core->share->in_user, 1);
 	WRITE_ONCE(core->share->need_irq, 1);
 	fence_full();
-	if (core->tlb_seen != READ_ONCE(sim_proc.mm.tlb_gen))
+	if (core->tlb_seen != READ_ONCE(sim_proc.mm->tlb_gen))
 		mm_flush_self(core);
 }
 

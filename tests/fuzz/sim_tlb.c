@@ -48,10 +48,9 @@ void sim_table_check(u64 gpa)
 {
 	for (u32 i = 0; i < SIM_CORES; i++) {
 		const struct core *core = &cores[i];
-		bool flushes = !core->share->in_user && core->tlb_seen != sim_proc.mm.tlb_gen;
+		bool flushes = !core->share->in_user && core->tlb_seen != sim_proc.mm->tlb_gen;
 
-		if (core->mm_owner && !flushes &&
-			seen[(gpa - ram) / PAGE_SIZE] >= hw[i].flushed)
+		if (core->mm && !flushes && seen[(gpa - ram) / PAGE_SIZE] >= hw[i].flushed)
 			sim_fail("page table %lx is freed while core %u may have the way to it "
 				 "in its caches",
 				gpa, i);
@@ -70,7 +69,7 @@ void tlb_flush(u32 core, u64 root)
  * to mark it. */
 static u64 walk(u64 va, bool use)
 {
-	u64 *table = gpa_to_ptr(sim_proc.mm.root);
+	u64 *table = gpa_to_ptr(sim_proc.mm->root);
 
 	for (int shift = 39; shift >= 12; shift -= 9) {
 		u64 entry = table[va >> shift & 511];
