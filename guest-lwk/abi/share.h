@@ -67,6 +67,7 @@ struct abi_core {
 	uint64_t n_irq_timer, n_irq_kick, n_irq_host;
 	uint64_t n_switches; /* thread switches with vector state */
 	uint64_t n_halts;
+	uint64_t n_lock_waits; /* its locks that it found taken */
 } __attribute__((aligned(256)));
 
 /* Forwarded calls by number, per core (the LWK's clock: request to answer, in TSC ticks). */
