@@ -6,6 +6,7 @@
  * so page-faults on this very address; trap.c recognises that (docs/decisions/0003-software-kvm.md).
  */
 #include "guest-lwk/core.h"
+#include "guest-lwk/quiet.h"
 #include "guest-lwk/regs.h"
 
 	.section .note.lwvmm, "a", @note
@@ -202,6 +203,32 @@ uaccess_cmpxchg32:
 	lock cmpxchg %edx, (%rdi)
 	mov %eax, (%rsi)
 	xor %eax, %eax
+	ret
+	/*
+	 * rdi struct pollfd[], rsi their number, not 0; rdx abi_watch.entry, rcx what an entry of this
+	 * generation is but for its events. 0: all are quiet, and revents are 0.
+	 */
+	.globl uaccess_quiet
+uaccess_quiet:
+	mov (%rdi), %eax
+	test %eax, %eax
+	js 1f		/* Linux skips a negative descriptor */
+	cmp $QUIET_FDS, %eax
+	jae 2f
+	mov (%rdx,%rax,8), %rax
+	xor %rcx, %rax	/* leaves the events, if it is of this generation */
+	cmp $QUIET_EVENTS, %rax
+	ja 2f
+	not %eax
+	test %ax, 4(%rdi)
+	jnz 2f
+1:	movw $0, 6(%rdi)
+	add $8, %rdi
+	dec %rsi
+	jnz uaccess_quiet
+	xor %eax, %eax
+	ret
+2:	mov $1, %eax
 	ret
 uaccess_end:
 uaccess_fault:
