@@ -7,8 +7,8 @@
 #define SET_WORDS (ABI_WATCH_FDS / 64)
 #define EVENT_MAX (0x7fffffff / 12) /* epoll_wait(): as many events as INT_MAX bytes hold */
 
-_Static_assert(QUIET_FDS == ABI_WATCH_FDS, "entry.S has the number");
-_Static_assert(QUIET_EVENTS == ABI_WATCH_VALID - 1, "entry.S has the number");
+_Static_assert(QUIET_FDS == ABI_WATCH_FDS, "uaccess_bare.S has the number");
+_Static_assert(QUIET_EVENTS == ABI_WATCH_VALID - 1, "uaccess_bare.S has the number");
 
 /* What select()'s three sets ask for. */
 enum { IN = 0x001, PRI = 0x002, OUT = 0x004, RDNORM = 0x040, RDBAND = 0x080, WRNORM = 0x100 };

@@ -6,7 +6,7 @@
 #ifndef LWK_QUIET_H
 #define LWK_QUIET_H
 
-/* For entry.S: ABI_WATCH_FDS; the highest value of the events of an entry. */
+/* For uaccess_bare.S: ABI_WATCH_FDS; the highest value of the events of an entry. */
 #define QUIET_FDS    512
 #define QUIET_EVENTS 0x7fff
 

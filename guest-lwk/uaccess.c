@@ -8,7 +8,7 @@
 #include "guest-lwk/mm.h"
 #include "guest-lwk/pt.h"
 
-/* entry.S */
+/* uaccess_bare.S */
 s64 uaccess_copy(void *to, const void *from, u64 len);
 s64 uaccess_load32(u64 addr, u32 *value);
 s64 uaccess_store32(u64 addr, u32 value);
