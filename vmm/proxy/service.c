@@ -11,6 +11,7 @@
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/porter.h"
 #include "vmm/proxy/viewcall.h"
+#include "vmm/proxy/watch.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
 
@@ -80,6 +81,7 @@ static void service_serve(struct service *service)
 {
 	const struct service_common *common = service->common;
 	struct abi_mbox *mbox = service->mbox;
+	struct watch_call call;
 	uint32_t signal = 0;
 	uint32_t core;
 
@@ -88,8 +90,10 @@ static void service_serve(struct service *service)
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
 
+	watch_begin(common->watch, mbox, &call);
 	if (!exe_answer(common->exe, mbox))
 		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+	watch_end(common->watch, mbox, &call);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
 	mbox->signal = signal;
