@@ -61,6 +61,7 @@ static void crew_wire(struct proxy *p)
 		.porter = &p->porter,
 		.exe = p->job->program->file,
 		.viewer = &p->viewer,
+		.trace = &p->trace,
 	};
 	p->crew.cores = p->welcome.helper;
 	p->crew.ncores = p->welcome.nhelpers;

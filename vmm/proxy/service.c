@@ -10,6 +10,7 @@
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/porter.h"
+#include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewcall.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
@@ -80,6 +81,7 @@ static void service_serve(struct service *service)
 {
 	const struct service_common *common = service->common;
 	struct abi_mbox *mbox = service->mbox;
+	struct capture *capture;
 	uint32_t signal = 0;
 	uint32_t core;
 
@@ -88,11 +90,13 @@ static void service_serve(struct service *service)
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
 
+	capture = trace_call_begin(common->trace, service->slot, mbox);
 	if (!exe_answer(common->exe, mbox))
 		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
 	mbox->signal = signal;
+	trace_call_end(common->trace, capture, mbox->ret);
 
 	core = mbox->core;
 	/* Release: ret and signal, and what the call wrote to memory. The mailbox is the LWK's

@@ -14,6 +14,7 @@
 
 struct porter;
 struct maplog;
+struct trace;
 struct viewer;
 
 /* What all services of a proxy have in common. */
@@ -25,6 +26,7 @@ struct service_common {
 	struct porter *porter;
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
+	struct trace *trace;
 };
 
 struct service {
