@@ -40,10 +40,11 @@ struct options {
 	enum commit_choice commit;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
 	unsigned nenv;
-	double timeout_s; /* --timeout, 0: none */
-	bool stats;       /* --stats */
-	bool detach;      /* --detach: a guest without a program, for exec (run only) */
-	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
+	double timeout_s;  /* --timeout, 0: none */
+	bool stats;        /* --stats */
+	const char *trace; /* --trace: "", --trace=FILE: the file, borrowed; NULL: none */
+	bool detach;       /* --detach: a guest without a program, for exec (run only) */
+	const char *json;  /* --json FILE, borrowed from argv (for plan: --json has no value) */
 	bool plan_json;
 	int verbose; /* -v, -vv */
 	bool help;   /* --help or -h: nothing after it was looked at, guest may be empty */

@@ -207,6 +207,9 @@ struct abi_proc {
 	uint32_t commit;      /* 0 default, 1 on request, 2 first touch */
 	uint32_t nthreads;    /* LWK: live threads */
 	uint64_t affinity;    /* guest cores the process may use, 0: all */
+	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
+	uint32_t pad;
+	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
 	struct abi_exec exec;
 } __attribute__((aligned(64)));
 

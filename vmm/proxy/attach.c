@@ -62,6 +62,7 @@ static void crew_wire(struct proxy *p)
 		.exe = p->job->program->file,
 		.viewer = &p->viewer,
 		.watch = &p->watch,
+		.trace = &p->trace,
 	};
 	p->crew.cores = p->welcome.helper;
 	p->crew.ncores = p->welcome.nhelpers;

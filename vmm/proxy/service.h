@@ -14,6 +14,7 @@
 
 struct porter;
 struct maplog;
+struct trace;
 struct viewer;
 struct watch;
 
@@ -27,6 +28,7 @@ struct service_common {
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
 	struct watch *watch;
+	struct trace *trace;
 };
 
 struct service {
