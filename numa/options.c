@@ -162,17 +162,20 @@ struct option_word {
 static const struct option_word json_of_plan = {"--json", false, plan_json_set};
 
 static const struct option_word option_words[] = {
+	{"--bind", true, options_bind_set},
 	{"--commit", true, commit_set},
 	{"--cores", true, cores_set},
 	{"--detach", false, detach_set},
 	{"--env", true, env_add},
 	{"--help", false, help_set},
 	{"--json", true, json_set},
+	{"--launcher", true, options_launcher_set},
 	{"--mem", true, options_mem_set},
 	{"--name", true, name_set},
 	{"--no-smt", false, options_no_smt_set},
 	{"--numa", true, options_numa_set},
 	{"--page", true, page_set},
+	{"--ranks", true, options_ranks_set},
 	{"--stats", false, stats_set},
 	{"--timeout", true, timeout_set},
 	{"--verbose", false, verbose_add},
@@ -185,9 +188,12 @@ static const struct option_word option_words[] = {
 static bool word_known(const struct option_word *w, enum options_of of)
 {
 	if (of == OPTIONS_EXEC)
-		return w->set == cores_set || w->set == env_add || w->set == timeout_set ||
-		       w->set == help_set || w->set == verbose_add || w->set == verbose_add_two;
-	return of == OPTIONS_RUN || w->set != detach_set;
+		return w->set == cores_set || w->set == options_bind_set || w->set == env_add ||
+		       w->set == timeout_set || w->set == help_set || w->set == verbose_add ||
+		       w->set == verbose_add_two;
+	return of == OPTIONS_RUN ||
+	       (w->set != detach_set && w->set != options_ranks_set &&
+		       w->set != options_launcher_set && w->set != options_bind_set);
 }
 
 static const struct option_word *word_find(const char *text, size_t len, enum options_of of)
@@ -267,6 +273,8 @@ int options_parse(
 	opt->guest = argv;
 	if (opt->help || of == OPTIONS_PLAN)
 		return 0;
+	if (of == OPTIONS_RUN && options_ranks_check(opt, problem))
+		return -EINVAL;
 	if (opt->detach)
 		return detach_check(opt, problem);
 	if (!*argv && of == OPTIONS_EXEC)

@@ -84,6 +84,19 @@ exec_on_core() {
 	end_of $pid
 }
 
+# A rank of four (RANK WORDS...: how lwvmm is told) has its part of the CPUs.
+exec_rank() {
+	local rank=$1 pid
+	shift
+	rm -f "$OUT/core.out"
+	MPI_LOCALRANKID=$rank MPI_LOCALNRANKS=4 "$LWVMM" exec "$exec_name" "$@" -- "$tool" cpu > "$OUT/core.out" &
+	pid=$!
+	wait_for_line "$OUT/core.out" ready
+	grep '^on' "$OUT/core.out"
+	kill $pid
+	end_of $pid
+}
+
 exec_too_long() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec "$exec_name" --timeout 0.5 -- "$tool" spin > /dev/null
 }
@@ -322,6 +335,10 @@ TEST_GREETING=$TEST_GREETING" exec_environment
 	check exec-apart 143 'on CPU 0, may use 2
 on CPU 1, may use 2' exec_apart
 	check exec-on-core 143 'on CPU 1, may use 1' exec_on_core
+	check exec-rank-first 143 'on CPU 0, may use 1' exec_rank 1
+	check exec-rank-last 143 'on CPU 1, may use 1' exec_rank 2
+	check exec-rank-of-cores 143 'on CPU 1, may use 1' exec_rank 0 --cores 1
+	check exec-rank-unbound 143 'on CPU 0, may use 2' exec_rank 3 --bind none
 	check exec-timeout 124 '' exec_too_long
 	check exec-int 130 '' exec_signal INT
 	check exec-kill 137 '' exec_signal KILL
