@@ -120,6 +120,26 @@ exec_kill_between() {
 	end_of $pid
 }
 
+# process_vm_readv between two programs; from one that is stopped meanwhile; from one that is gone.
+exec_copy_between() {
+	local vmcopy pid lent
+	vmcopy=$(program_path vmcopy static)
+	rm -f "$OUT/behind.1"
+	"$LWVMM" exec "$exec_name" -- "$vmcopy" lend > "$OUT/behind.1" &
+	pid=$!
+	wait_for_line "$OUT/behind.1" ready
+	lent=$(sed -n 's/^lent //p' "$OUT/behind.1")
+	# shellcheck disable=SC2086
+	inside "$vmcopy" borrow $lent
+	kill -s STOP $pid
+	# shellcheck disable=SC2086
+	inside "$vmcopy" borrow $lent | sed 's/^/stopped: /'
+	kill -s KILL $pid
+	end_of $pid 2> /dev/null
+	# shellcheck disable=SC2086
+	inside "$vmcopy" borrow $lent | sed 's/.*errno/gone: errno/'
+}
+
 # One dies hard; the other does not notice, and a third follows.
 exec_killed() {
 	local first second
@@ -343,6 +363,14 @@ on CPU 1, may use 2' exec_apart
 	check exec-int 130 '' exec_signal INT
 	check exec-kill 137 '' exec_signal KILL
 	check exec-kill-between 137 came exec_kill_between
+	program_build vmcopy static
+	check exec-copy-between 0 'ok whole
+ok scattered
+ok refused
+stopped: ok whole
+stopped: ok scattered
+stopped: ok refused
+gone: errno 3)' exec_copy_between
 	check exec-killed 7 'killed: 137
 after it: 4' exec_killed
 	check exec-crash 139 'beside it: 7' exec_crash
