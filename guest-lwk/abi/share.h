@@ -279,6 +279,12 @@ struct abi_share {
 	struct abi_core core[ABI_MAX_CORES];
 	struct abi_proc proc[ABI_MAX_PROCS];
 	struct abi_mbox mbox[ABI_MAX_THREADS];
+	/*
+	 * LWK: whose memory the call in the mailbox of this slot uses besides its own, and the
+	 * position up to which that process's log must be applied: what it unmaps later is
+	 * reused only after the call. 0: nobody's.
+	 */
+	uint64_t peer[ABI_MAX_THREADS];
 	struct abi_panic panic[ABI_MAX_CORES];
 	struct abi_ring reclaim __attribute__((aligned(ABI_PAGE)));
 	struct abi_ring clean __attribute__((aligned(ABI_PAGE)));
@@ -288,6 +294,11 @@ struct abi_share {
 		__attribute__((aligned(ABI_PAGE)));
 	struct abi_watch watch[ABI_MAX_PROCS] __attribute__((aligned(ABI_PAGE)));
 };
+
+#define ABI_PEER(proc, pos) ((uint64_t)(pos) << 8 | ((proc) + 1))
+#define ABI_PEER_PROC(peer) ((uint32_t)((peer)&0xff) - 1)
+#define ABI_PEER_POS(peer)  ((peer) >> 8)
+_Static_assert(ABI_MAX_PROCS < 0xff, "a byte holds a process's index plus 1");
 
 /* The memfd's and the slot's size. */
 #define ABI_SHARE_SIZE (4ULL << 20)

@@ -9,6 +9,7 @@
 #include "vmm/proxy/exe.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
+#include "vmm/proxy/peer.h"
 #include "vmm/proxy/porter.h"
 #include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewcall.h"
@@ -91,6 +92,7 @@ static void service_serve(struct service *service)
 	__atomic_store_n(&mbox->state, ABI_MBOX_RUNNING, __ATOMIC_RELAXED);
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
+	peer_wait(common->share, service->slot);
 
 	watch_begin(common->watch, mbox, &call);
 	capture = trace_call_begin(common->trace, service->slot, mbox);
