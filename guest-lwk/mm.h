@@ -18,9 +18,10 @@ enum {
 	VMA_TOUCH = 1,
 	/* commit at first touch */ VMA_STACK = 2,
 	/* grows down */ VMA_FIXED_KERNEL = 4, /* vDSO */
-	VMA_BEYOND = 8, /* private file mapping, pages after the file's end: SIGBUS */
-	VMA_ROOM = 16,  /* of the stack, where it has not grown yet: counts in no limit */
-	VMA_SHARED = 32 /* asked for as shared: no data */
+	VMA_BEYOND = 8,  /* private file mapping, pages after the file's end: SIGBUS */
+	VMA_ROOM = 16,   /* of the stack, where it has not grown yet: counts in no limit */
+	VMA_SHARED = 32, /* asked for as shared: no data */
+	VMA_LOCAL = 1024 /* 2 MiB blocks where 1 GiB blocks would be on one node (mm_va.c) */
 };
 
 struct vma {
