@@ -93,6 +93,8 @@ def main():
     folder = pathlib.Path(sys.argv[1], "accounts")
     accounts = {}
     for path in sorted(folder.glob("*.json")):
+        if path.stat().st_size == 0:
+            continue  # of a guest that was refused; another's case has failed
         try:
             accounts[path.stem] = json.loads(path.read_text())
         except ValueError as error:

@@ -36,7 +36,8 @@ boot() {
 	mkfifo "$out/monitor.in"
 	: > "$out/results.log"
 	: > "$out/console.log"
-	machine_args "$1" "$kernel" "$out/job.cpio" "$out/accounts" lab.modules=kvm,out
+	# shellcheck disable=SC2086
+	machine_args "$1" "$kernel" "$out/job.cpio" "$out/accounts" lab.modules=kvm,out ${LAB_BOOT_ARGS:-}
 	# Open at both ends, or QEMU would wait for a writer.
 	"${machine[@]}" -monitor stdio -serial "file:$out/console.log" -serial "file:$out/results.log" \
 		<> "$out/monitor.in" > "$out/monitor.log" 2> "$out/qemu.log" 8>&- &

@@ -54,9 +54,9 @@ select_parts() {
 	touch "$out/parts"
 }
 
-# Only the programs that the selected cases run, and the one that the harness does.
+# Only the programs that the selected cases run, and those that the harness and commands do.
 lab_programs() {
-	{ echo '||kvm_alive' && cat "$out/cases.txt"; } |
+	{ printf '||%s\n' kvm_alive refuse && cat "$out/cases.txt"; } |
 		awk -F'|' 'NR == FNR { split($3, word, " "); used[word[1]] = 1; next }
 			!/^#/ { split($0, word, " "); if (word[1] in used) print }' - tests/lab/programs.txt
 }
