@@ -6,7 +6,8 @@
 # in a machine, with the same programs in its path.
 # LWVMM names the binary. out/lab has results.tap, results.xml and a folder for each machine: console.log
 # (kernel log and every output), results.log, accounts/ (what lwvmm --json wrote). The lab's kernel is kept in
-# LWVMM_LAB_CACHE. LAB_SECONDS (a machine) and LAB_CASE_SECONDS are the limits.
+# LWVMM_LAB_CACHE. LAB_SECONDS (a machine) and LAB_CASE_SECONDS are the limits. LAB_BOOT_ARGS: more arguments for
+# the lab's kernel (rdinit=/bin/cat is a boot that hangs).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export TESTS="$PWD/tests"
