@@ -33,7 +33,7 @@ trace_same() {
 
 # Debian's own cat: from the last library on, what it does with a file.
 trace_cat() {
-	natively_traced /bin/cat "$OUT/trace-five" && traced "$OUT/trace.guest" /bin/cat "$OUT/trace-five" || return
+	natively_traced /usr/bin/cat "$OUT/trace-five" && traced "$OUT/trace.guest" /usr/bin/cat "$OUT/trace-five" || return
 	for file in "$OUT/trace.native" "$OUT/trace.guest"; do
 		sed -E 's/^\[?[0-9]+\]? +//; s/ <[0-9.]+> [a-zA-Z ]+$//; s/\) += /) = /' "$file" |
 			grep -E '^(openat|read|write|close|\+\+\+)' | grep -A 20 trace-five | grep -v ELF > "$file.plain"

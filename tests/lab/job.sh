@@ -43,7 +43,7 @@ select_cases() {
 select_parts() {
 	local machine_name=$1 part pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command views exec bad kill soak; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec abi views trace bad kill soak; do
 		for pattern in "$@"; do
 			case $pattern in
 			'*' | "$part" | "$part/*") echo "$part" && break ;;
@@ -75,7 +75,7 @@ kvm_programs() {
 	grep -q '^programs' "$out/parts" && table tests/programs/cases.txt | awk -F'|' '$5 ~ /lab/ { print $2, $3 }'
 	[ ! -s "$out/parts" ] || printf '%s
 ' 'tool static' 'hello static' 'quiet static' 'steady omp' 'args static' \
-		'view static' 'view_numa numa' 'view_hwloc hwloc'
+		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static'
 }
 
 build_programs() {
@@ -90,6 +90,9 @@ build_programs() {
 	done < <(kvm_programs | sort -u)
 	if grep -q '^dynamic' "$out/parts"; then
 		dynload_build || die "dynload.c does not build"
+	fi
+	if grep -q '^abi' "$out/parts"; then
+		abi_build || die "tests/abi does not build"
 	fi
 	if grep -q '^command' "$out/parts"; then
 		postmortem_build || die "postmortem.S does not build"
@@ -122,6 +125,7 @@ pack_job() {
 			[ "$variant" = system ] || cp "$lab/bin/$source-$variant" "$job/out/bin/"
 		done < <(kvm_programs | sort -u)
 		! grep -q '^dynamic' "$out/parts" || cp -r "$lab/bin/dynload" "$job/out/bin/"
+		! grep -q '^abi' "$out/parts" || cp "$lab/bin/abi-static" "$job/out/bin/"
 		! grep -q '^command' "$out/parts" || cp "$lab/postmortem.elf" "$job/out/"
 		! grep -q '^bad' "$out/parts" || cp -r "$lab/elfs" "$lab/elfs.list" "$job/out/"
 	fi

@@ -19,6 +19,7 @@ CORES=2-3 # of the guests of the kvm ring
 . tests/programs/build.sh
 . tests/programs/dynamic.sh
 . tests/command_text.sh
+. tests/abi/abi.sh
 . tests/bad/input.sh
 
 lwvmm=${LWVMM:-build/lwvmm}
