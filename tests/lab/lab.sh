@@ -23,7 +23,7 @@ CORES=2-3 # of the guests of the kvm ring
 . tests/bad/input.sh
 
 lwvmm=${LWVMM:-build/lwvmm}
-seconds=${LAB_SECONDS:-900}
+seconds=${LAB_SECONDS:-1500}
 case_seconds=${LAB_CASE_SECONDS:-60}
 silence=$((case_seconds + 30))
 cache=${LWVMM_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lwvmm-lab}
