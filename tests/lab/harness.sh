@@ -121,7 +121,7 @@ part_results() {
 # run_part PART[/PATTERN]: natively on two CPUs that nothing is kept from, as many as the guests have.
 run_part() {
 	part_start=$(hundredths)
-	LWVMM=/job/bin/lwvmm OUT=/tmp/kvm CORES=$CORES RING=lab NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=20 \
+	LWVMM=/job/bin/lwvmm OUT=/tmp/kvm CORES=$CORES RING=lab NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=50 \
 		EXEC_RUNS=40 CASE_SECONDS=$CASE_SECONDS dash /job/tests/kvm.sh "$1" 2>&1 < /dev/null | part_results "${1%%/*}" ||
 		failed=1
 }
