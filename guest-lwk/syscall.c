@@ -161,7 +161,7 @@ static s64 call_any(u64 nr, const u64 arg[6])
 }
 
 /* Not at once: forwarded, refused, or somebody is traced. */
-static s64 dispatch_other(const struct regs *regs, u64 nr)
+static APART s64 dispatch_other(const struct regs *regs, u64 nr)
 {
 	const u64 arg[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
 	s64 ret;
