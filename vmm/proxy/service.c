@@ -97,7 +97,9 @@ static void service_serve(struct service *service)
 	watch_begin(common->watch, mbox, &call);
 	capture = trace_call_begin(common->trace, service->slot, mbox);
 	if (!exe_answer(common->exe, mbox))
-		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+		do
+			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+		while (watch_missed(common->watch, mbox, &call));
 	watch_end(common->watch, mbox, &call);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
