@@ -16,8 +16,9 @@ enum page_choice { PAGE_AUTO, PAGE_4K, PAGE_2M, PAGE_1G };
 enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
 enum numa_choice { NUMA_MIRROR, NUMA_NONE, NUMA_SPLIT };
 
-#define OPTIONS_MAX_ENV   256
-#define OPTIONS_MAX_PARTS 16
+#define OPTIONS_MAX_ENV    256
+#define OPTIONS_MAX_PARTS  16
+#define OPTIONS_MAX_WINDOW (1ULL << 40)
 
 /* One part of --mem that names its host node: "8G@1". */
 struct mem_part {
@@ -38,6 +39,8 @@ struct options {
 	unsigned numa_nodes; /* of --numa N, with NUMA_SPLIT */
 	enum page_choice page;
 	enum commit_choice commit;
+	bool have_window; /* --window was given: bytes, 0: none */
+	uint64_t window;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
 	unsigned nenv;
 	double timeout_s; /* --timeout, 0: none */
