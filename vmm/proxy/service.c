@@ -11,6 +11,7 @@
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/porter.h"
 #include "vmm/proxy/viewcall.h"
+#include "vmm/proxy/window.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
 
@@ -88,7 +89,9 @@ static void service_serve(struct service *service)
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
 
-	if (!exe_answer(common->exe, mbox))
+	if (window_is_call(mbox->nr))
+		mbox->ret = window_call(common->window, mbox, service->slot);
+	else if (!exe_answer(common->exe, mbox))
 		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();

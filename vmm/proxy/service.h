@@ -15,6 +15,7 @@
 struct porter;
 struct maplog;
 struct viewer;
+struct window_port;
 
 /* What all services of a proxy have in common. */
 struct service_common {
@@ -25,6 +26,7 @@ struct service_common {
 	struct porter *porter;
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
+	struct window_port *window;
 };
 
 struct service {

@@ -11,6 +11,7 @@
 #include "vmm/proxy/proxy.h"
 #include "vmm/proxy/relay.h"
 #include "vmm/proxy/viewer.h"
+#include "vmm/proxy/window.h"
 
 enum proxy_phase {
 	PHASE_HELLO, /* waits for WELCOME */
@@ -40,6 +41,7 @@ struct proxy {
 	struct relay relay;
 	struct load load;
 	struct viewer viewer;
+	struct window_port window;
 };
 
 /* attach.c: the message and its descriptors, taken over, become share, bell, log and porter. */
