@@ -83,6 +83,8 @@ struct proto_guest {
 	uint32_t ncores, nprocs;
 	uint32_t detached;
 	uint64_t mem; /* bytes */
+	uint64_t window_mapped,
+		window_files; /* in the window now: bytes, and of how many files */
 	uint64_t up_ms;
 	uint16_t core[PLAN_MAX_VCPUS]; /* host CPUs, in the order of the guest's */
 	struct proto_process process[ABI_MAX_PROCS];

@@ -145,6 +145,14 @@ void window_put(struct window *w, uint64_t gpa, uint64_t len)
 		return;
 }
 
+void window_count(struct window *w, int err)
+{
+	pthread_mutex_lock(&w->lock);
+	w->requests++;
+	w->refused += err != 0;
+	pthread_mutex_unlock(&w->lock);
+}
+
 struct window_use window_use(struct window *w)
 {
 	struct window_use use;

@@ -109,6 +109,9 @@ void window_put(struct window *w, uint64_t gpa, uint64_t len);
 
 bool window_has(const struct window *w, uint64_t gpa, uint64_t len);
 
+/* For the account: a request was served, or refused. */
+void window_count(struct window *w, int err);
+
 struct window_use {
 	uint64_t pages, peak_pages, objects, requests, refused;
 };

@@ -119,6 +119,7 @@ static void client_forget(struct window_serve *s, struct window_client *c)
 static void client_answer(struct window_serve *s, struct window_client *c,
 	const struct proto_window *packet, const struct proto_window_answer *answer, int lend)
 {
+	window_count(s->window, answer->err);
 	pthread_mutex_lock(&s->lock);
 	c->slot = packet->slot;
 	c->seq = packet->seq;
