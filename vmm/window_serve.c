@@ -31,7 +31,7 @@ static void packet_receive(
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = CMSG_LEN(sizeof(int)), /* the padding would take a second */
 	};
 	const struct cmsghdr *c;
 

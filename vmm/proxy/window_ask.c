@@ -77,7 +77,7 @@ static int answer_receive(struct want *w)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = CMSG_LEN(sizeof(int)), /* the padding would take a second */
 	};
 	const struct cmsghdr *c;
 	ssize_t n;
