@@ -37,9 +37,9 @@ enum {
 	ABI_CALL_WINDOW_DUP, /* va, gpa, bytes: one more reference to each page */
 	ABI_CALL_SHMAT,      /* shmid, va, SHM_* flags */
 	ABI_CALL_SHMSIZE,    /* shmid: bytes of the segment, or -errno */
-	ABI_CALL_END
+	ABI_CALL_WINDOW_END
 };
-_Static_assert(ABI_CALL_END <= 512, "more than ABI_MAX_CALLS");
+_Static_assert(ABI_CALL_WINDOW_END <= 512, "more than ABI_MAX_CALLS");
 
 enum { ABI_UNKNOWN, ABI_LOCAL, ABI_FORWARD, ABI_REFUSED };
 

@@ -51,7 +51,7 @@ int window_port_open(
 
 static inline bool window_is_call(uint32_t nr)
 {
-	return nr >= ABI_CALL_MAP_FILE;
+	return nr >= ABI_CALL_MAP_FILE && nr < ABI_CALL_WINDOW_END;
 }
 
 /* Any service: makes the mailbox's call. */
