@@ -22,7 +22,7 @@
 
 #define RETRY_US   1000
 #define FILL_SMALL (1 << 20) /* bytes that are brought in without a look at what is free */
-#define FLAGS_KEPT (MAP_NORESERVE | MAP_SYNC)
+#define FLAGS_KEPT (MAP_NORESERVE | MAP_SYNC | MAP_HUGETLB)
 
 /* One request: what the LWK wants, copied from the mailbox. */
 struct want {
