@@ -28,6 +28,7 @@ SOAK_RUNS=${SOAK_RUNS:-200}
 . tests/command.sh
 . tests/views.sh
 . tests/exec.sh
+. tests/window.sh
 . tests/bad/input.sh
 . tests/bad/host.sh
 . tests/bad/kill.sh
@@ -61,7 +62,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs dynamic command exec views bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec window views bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -71,6 +72,7 @@ for part; do
 	command) run_command ;;
 	views) run_views ;;
 	exec) run_exec ;;
+	window) run_window ;;
 	bad) run_bad_input && run_bad_host ;;
 	kill) run_kill ;;
 	soak) run_soak ;;
