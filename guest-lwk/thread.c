@@ -5,6 +5,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/robust.h"
 #include "guest-lwk/sched.h"
+#include "guest-lwk/trace.h"
 
 static struct spinlock slots_lock; /* a leaf: threads[].state FREE and the next field */
 static u32 slot_hint;
@@ -83,6 +84,7 @@ static void thread_clear(struct thread *t, struct process *proc)
 	t->tid = proc->pid;
 	t->ksp = (u64)frame;
 	t->affinity = proc->affinity;
+	machine.share->peer[slot] = 0; /* of a call that its last thread died in */
 }
 
 /* False: the process is ending. */
@@ -171,6 +173,7 @@ void thread_exit(u32 code)
 	if (!READ_ONCE(t->proc->exiting) || READ_ONCE(t->proc->mm->windows))
 		tell_others(t);
 	signal_exit_thread(t);
+	trace_exit();
 	/*
 	 * From here on the process may be destroyed as soon as it has no thread: off its page
 	 * tables first.

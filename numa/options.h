@@ -14,11 +14,13 @@
 
 enum page_choice { PAGE_AUTO, PAGE_4K, PAGE_2M, PAGE_1G };
 enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
+enum bind_choice { BIND_DEFAULT, BIND_RANK, BIND_NONE };
 enum numa_choice { NUMA_MIRROR, NUMA_NONE, NUMA_SPLIT };
 
 #define OPTIONS_MAX_ENV    256
 #define OPTIONS_MAX_PARTS  16
 #define OPTIONS_MAX_WINDOW (1ULL << 40)
+#define OPTIONS_MAX_RANKS  64 /* as many processes as a guest has room for */
 
 /* One part of --mem that names its host node: "8G@1". */
 struct mem_part {
@@ -43,9 +45,13 @@ struct options {
 	uint64_t window;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
 	unsigned nenv;
-	double timeout_s; /* --timeout, 0: none */
-	bool stats;       /* --stats */
-	bool detach;      /* --detach: a guest without a program, for exec (run only) */
+	double timeout_s;  /* --timeout, 0: none */
+	bool stats;        /* --stats */
+	const char *trace; /* --trace: "", --trace=FILE: the file, borrowed; NULL: none */
+	bool detach;       /* --detach: a guest without a program, for exec (run only) */
+	unsigned ranks; /* --ranks: so many processes by an MPI launcher (run only); 0: one */
+	const char *launcher; /* --launcher, borrowed from argv; NULL: the one that fits */
+	enum bind_choice bind;
 	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
 	bool plan_json;
 	int verbose; /* -v, -vv */

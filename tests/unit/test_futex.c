@@ -89,6 +89,12 @@ void syscall_account(u32 nr, s64 ret, u64 tsc)
 {
 }
 
+void spin_wait(struct spinlock *lock)
+{
+	while (!spin_trylock(lock))
+		sched_yield();
+}
+
 u64 mm_gpa(struct process *process, u64 va, bool write)
 {
 	return va < 4096 ? 0 : va - ABI_DIRECT_VA; /* so that gpa_to_ptr() gives va */

@@ -14,8 +14,10 @@
 
 struct porter;
 struct maplog;
+struct trace;
 struct viewer;
 struct window_port;
+struct watch;
 
 /* What all services of a proxy have in common. */
 struct service_common {
@@ -27,6 +29,8 @@ struct service_common {
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
 	struct window_port *window;
+	struct watch *watch;
+	struct trace *trace;
 };
 
 struct service {
