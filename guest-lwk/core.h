@@ -64,7 +64,6 @@ extern u32 ncores; /* cores of this guest */
 struct machine {
 	bool software_kvm; /* ring 0 is emulated: keep it short, no xsave */
 	bool first_touch;  /* default commit mode */
-	bool gib_pages;    /* the CPU maps 1 GiB leaves */
 	u64 tsc_khz;
 	u64 tsc_hz;
 	u32 poll_ns;

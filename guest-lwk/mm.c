@@ -28,6 +28,8 @@ static bool wants_slot(const struct vma *vma, u64 va, u64 want)
 {
 	u64 gib = ALIGN_DOWN(va, GIB_SIZE);
 
+	if (vma->flags & VMA_LOCAL)
+		return false;
 	return mm_in_large_area(va) || (vma->start <= gib && vma->end - gib >= GIB_SIZE) ||
 	       want > pmem_free_blocks() / 2;
 }
@@ -248,10 +250,13 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 {
 	struct mm *mm = proc->mm;
 
+	if (!addr) {
+		if (!(vma_flags & VMA_TOUCH) && mm_local_fits(mm, len))
+			vma_flags |= VMA_LOCAL;
+		addr = mm_pick(mm, len, vma_flags);
+	}
 	if (mm->touch)
 		vma_flags |= VMA_TOUCH;
-	if (!addr)
-		addr = mm_pick(mm, len, vma_flags & VMA_TOUCH);
 	if (!addr || vma_add(mm, addr, addr + len, prot, vma_flags))
 		return -ENOMEM;
 	struct vma *vma = vma_find(mm, addr);

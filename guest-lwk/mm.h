@@ -24,7 +24,8 @@ enum {
 	VMA_WINDOW = 64,   /* of a file in the window (mm_window.h) */
 	VMA_NOWRITE = 128, /* its descriptor does not allow writing */
 	VMA_PENDING = 256, /* a call is under way that maps it, or takes it away */
-	VMA_SHM = 512      /* System V shared memory */
+	VMA_SHM = 512,     /* System V shared memory */
+	VMA_LOCAL = 1024   /* 2 MiB blocks where 1 GiB blocks would be on one node (mm_va.c) */
 };
 
 struct vma {

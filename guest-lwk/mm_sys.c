@@ -42,7 +42,7 @@ static bool can_overlay(struct mm *mm, u64 start, u64 end)
 	while (start < end) {
 		struct vma *vma = vma_find(mm, start);
 
-		if (!vma || vma->flags & ~(u32)VMA_TOUCH)
+		if (!vma || vma->flags & ~(u32)(VMA_TOUCH | VMA_LOCAL))
 			return false;
 		start = vma->end;
 	}
@@ -100,7 +100,7 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 	}
 	/* Not among the reservations that are never filled. */
 	if (!addr && file)
-		addr = mm_pick(mm, len, false);
+		addr = mm_pick(mm, len, 0);
 	return ret ? ret : mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
 }
 

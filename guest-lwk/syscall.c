@@ -91,6 +91,8 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 		return ret;
 	if (sa.masked)
 		signal_mask_swap(sa.mask);
+	if (nr == ABI_NR_open || nr == ABI_NR_openat)
+		mempolicy_publish(t->proc);
 	start = rdtsc();
 	if (sa.masked && signal_pending_now())
 		ret = -EINTR;

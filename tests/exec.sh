@@ -26,7 +26,7 @@ behind() {
 	rm -f "$OUT/behind.$n"
 	env --default-signal=INT "$LWVMM" exec "$exec_name" -- "$tool" "$@" > "$OUT/behind.$n" \
 		2> "$OUT/behind.$n.err" &
-	wait_for_line "$OUT/behind.$n" ready
+	wait_for_line "$OUT/behind.$n" ready || { cat "$OUT/behind.$n.err" >&2 && false; }
 }
 
 vmm_pid() {
@@ -239,7 +239,7 @@ exec_many() {
 	vmm=$(vmm_pid)
 	inside "$tool" exit 0
 	before="$(find "/proc/$vmm/fd" -type l | wc -l) $(wc -l < "/proc/$vmm/maps")"
-	for i in $(seq 200); do
+	for i in $(seq "$EXEC_RUNS"); do
 		inside "$tool" exit 3 2> "$OUT/command.err"
 		[ $? = 3 ] || { echo "exec $i: $(tail -n 1 "$OUT/command.err")" && return 1; }
 	done
@@ -250,14 +250,16 @@ exec_many() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec "$exec_name" --timeout 1 -- "$tool" hold 180 | sed 's/ .*//'
 }
 
-# The table of processes is full; one end makes room.
+# The table of processes is full; one end makes room. (Less than 1 GiB: a 1 GiB page would be for one process.)
 exec_table_full() {
-	local i pid pids=
-	exec_stop && exec_start --mem 1G || return
+	local i pid pids='' failed=''
+	exec_stop && exec_start --mem 1000M || return
 	for i in $(seq 64); do
-		behind "$i" sleep || return 1
+		behind "$i" sleep || failed="program $i: $(tail -n 1 "$OUT/behind.$i.err")"
 		pids="$pids $!"
+		[ -z "$failed" ] || break
 	done
+	[ -z "$failed" ] || echo "$failed"
 	said "$LWVMM" exec "$exec_name" -- "$tool" exit 0
 	# shellcheck disable=SC2086
 	kill $pids
@@ -302,8 +304,8 @@ exec_vmm_killed() {
 	cat "$OUT/behind.1.err" "$OUT/behind.2.err" "$OUT/behind.3.err" | grep -c '^lwvmm: guest '
 	"$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	"$LWVMM" ps
+	host_state_changes # waits for its end
 	find /dev/shm/lwvmm -name "guest-$exec_name*" ! -name '*.log'
-	host_state_changes
 }
 
 # A guest of `run` serves exec as well, until its own program is over.

@@ -189,6 +189,13 @@ enum {
 	ABI_PROC_GONE
 };
 
+/* A memory policy as numa_maps tells of it: mode and flags as in get_mempolicy(2). */
+#define ABI_POLICIES 16
+struct abi_policy {
+	uint64_t start, end, nodes;
+	uint32_t mode, pad;
+};
+
 struct abi_proc {
 	uint32_t state;
 	uint32_t pid; /* the proxy's host pid, the program's getpid() */
@@ -218,6 +225,12 @@ struct abi_proc {
 	uint32_t pad;
 	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
 	struct abi_exec exec;
+	/*
+	 * LWK, before it forwards an open: the memory policies for numa_maps, those of ranges
+	 * by address and the one of all else. policy_turn is odd while they change.
+	 */
+	uint32_t policy_turn, npolicies;
+	struct abi_policy policy_all, policy[ABI_POLICIES];
 } __attribute__((aligned(64)));
 
 /*
