@@ -62,6 +62,7 @@ struct thread {
 	u64 robust_list;     /* user address of struct robust_list_head */
 	struct mempolicy policy;
 	u8 interleaved;  /* MPOL_INTERLEAVE: node of the block taken last */
+	bool log_behind; /* its proxy has much of the mapping log to apply: wait (log.c) */
 	bool move_asked; /* affinity changed by somebody: move at the next return to the program
 			  */
 };
@@ -113,6 +114,8 @@ void thread_reap(struct thread *t);
 /* Begins the end of a process with this wait status (first caller wins); its threads leave by
  * themselves. */
 void process_exit(struct process *proc, u32 wait_status);
+/* Rings for its proxy. */
+void process_bell(const struct process *proc);
 /* Called by the last thread on its way out. */
 void process_finished(struct process *proc);
 /* An event from the host (abi_core.events) for process `index`; core 0. */

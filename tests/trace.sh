@@ -59,7 +59,7 @@ trace_to_stderr() {
 trace_threads() {
 	traced "$OUT/trace.guest" "$trace" threads || return
 	sed -E 's/^\[[0-9]+\] //; s/ <[0-9.]+> / /; s/0x[0-9a-f]+/ADDRESS/' "$OUT/trace.guest" |
-		grep -A 9 '^exit_group' | sort
+		grep -E '^(exit_group|.*unfinished|\+\+\+)' | sort
 }
 
 trace_pause_by() {
