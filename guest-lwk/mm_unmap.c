@@ -23,7 +23,7 @@ static void run_free(struct process *proc, struct run *run)
 		return;
 	u64 pos = log_append(proc, ABI_LOG_UNMAP, run->va, run->len, 0);
 
-	proc->mm->committed -= run->len;
+	mm_account(proc, -run->len);
 	pmem_free(run->gpa, run->len, run->va, proc->index, pos);
 	run->len = 0;
 }

@@ -36,12 +36,12 @@ struct thread {
 	u8 *xstate; /* XSAVE area, 64-byte aligned, made at first need */
 
 	/* Its own core only. */
-	u64 ksp;            /* saved kernel stack pointer while not running */
-	u64 fsbase, gsbase; /* while not running */
-	bool xstate_saved;  /* xstate[] holds its vector state (else it is in
-			       core->xstate_owner's registers  or, for a thread that never ran,
-			       the initial state) */
-	u64 cpu_tsc;        /* CPU time consumed up to the last switch */
+	u64 ksp;                    /* saved kernel stack pointer while not running */
+	u64 fsbase, gsbase;         /* while not running */
+	bool xstate_saved;          /* xstate[] holds its vector state (else it is in
+				       core->xstate_owner's registers  or, for a thread that never ran,
+				       the initial state) */
+	struct abi_thread *account; /* in the share area; of an idle thread: not */
 
 	/* Run queue lock of its core. */
 	enum thread_state state;
@@ -92,6 +92,13 @@ struct process {
 
 extern struct process processes[ABI_MAX_PROCS];
 extern struct thread threads[ABI_MAX_THREADS];
+
+/* mm.lock is held: bytes of blocks that it has got, or, negative, given back. */
+static inline void mm_account(struct process *proc, u64 bytes)
+{
+	proc->mm->committed += bytes;
+	WRITE_ONCE(proc->share->memory, proc->mm->committed);
+}
 
 static inline struct regs *thread_regs(struct thread *t)
 {
