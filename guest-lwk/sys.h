@@ -23,6 +23,10 @@ s64 sys_exit_group(u64 code);
 /* futex.c */
 s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3);
 
+/* sys_peer.c */
+s64 sys_process_vm_readv(u64 pid, u64 local, u64 nlocal, u64 remote, u64 nremote, u64 flags);
+s64 sys_process_vm_writev(u64 pid, u64 local, u64 nlocal, u64 remote, u64 nremote, u64 flags);
+
 /* sleep.c */
 /* 0, or -ERESTARTNOHAND: a signal came first, and what is left is at rem (user address; 0: not
  * told). */

@@ -171,17 +171,20 @@ struct option_word {
 static const struct option_word json_of_plan = {"--json", NO_VALUE, plan_json_set};
 
 static const struct option_word option_words[] = {
+	{"--bind", VALUE, options_bind_set},
 	{"--commit", VALUE, commit_set},
 	{"--cores", VALUE, cores_set},
 	{"--detach", NO_VALUE, detach_set},
 	{"--env", VALUE, env_add},
 	{"--help", NO_VALUE, help_set},
 	{"--json", VALUE, json_set},
+	{"--launcher", VALUE, options_launcher_set},
 	{"--mem", VALUE, options_mem_set},
 	{"--name", VALUE, name_set},
 	{"--no-smt", NO_VALUE, options_no_smt_set},
 	{"--numa", VALUE, options_numa_set},
 	{"--page", VALUE, page_set},
+	{"--ranks", VALUE, options_ranks_set},
 	{"--stats", NO_VALUE, stats_set},
 	{"--timeout", VALUE, timeout_set},
 	{"--trace", MAYBE, trace_set},
@@ -195,10 +198,12 @@ static const struct option_word option_words[] = {
 static bool word_known(const struct option_word *w, enum options_of of)
 {
 	if (of == OPTIONS_EXEC)
-		return w->set == cores_set || w->set == env_add || w->set == timeout_set ||
-		       w->set == trace_set || w->set == help_set || w->set == verbose_add ||
-		       w->set == verbose_add_two;
-	return of == OPTIONS_RUN || (w->set != detach_set && w->set != trace_set);
+		return w->set == cores_set || w->set == options_bind_set || w->set == env_add ||
+		       w->set == timeout_set || w->set == trace_set || w->set == help_set ||
+		       w->set == verbose_add || w->set == verbose_add_two;
+	return of == OPTIONS_RUN ||
+	       (w->set != detach_set && w->set != trace_set && w->set != options_ranks_set &&
+		       w->set != options_launcher_set && w->set != options_bind_set);
 }
 
 static const struct option_word *word_find(const char *text, size_t len, enum options_of of)
@@ -278,6 +283,8 @@ int options_parse(
 	opt->guest = argv;
 	if (opt->help || of == OPTIONS_PLAN)
 		return 0;
+	if (of == OPTIONS_RUN && options_ranks_check(opt, problem))
+		return -EINVAL;
 	if (opt->detach)
 		return detach_check(opt, problem);
 	if (!*argv && of == OPTIONS_EXEC)

@@ -14,10 +14,12 @@
 
 enum page_choice { PAGE_AUTO, PAGE_4K, PAGE_2M, PAGE_1G };
 enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
+enum bind_choice { BIND_DEFAULT, BIND_RANK, BIND_NONE };
 enum numa_choice { NUMA_MIRROR, NUMA_NONE, NUMA_SPLIT };
 
 #define OPTIONS_MAX_ENV   256
 #define OPTIONS_MAX_PARTS 16
+#define OPTIONS_MAX_RANKS 64 /* as many processes as a guest has room for */
 
 /* One part of --mem that names its host node: "8G@1". */
 struct mem_part {
@@ -44,7 +46,10 @@ struct options {
 	bool stats;        /* --stats */
 	const char *trace; /* --trace: "", --trace=FILE: the file, borrowed; NULL: none */
 	bool detach;       /* --detach: a guest without a program, for exec (run only) */
-	const char *json;  /* --json FILE, borrowed from argv (for plan: --json has no value) */
+	unsigned ranks; /* --ranks: so many processes by an MPI launcher (run only); 0: one */
+	const char *launcher; /* --launcher, borrowed from argv; NULL: the one that fits */
+	enum bind_choice bind;
+	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
 	bool plan_json;
 	int verbose; /* -v, -vv */
 	bool help;   /* --help or -h: nothing after it was looked at, guest may be empty */

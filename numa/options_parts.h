@@ -14,4 +14,11 @@ int options_mem_set(struct options *opt, const char *value, struct problem *prob
 int options_numa_set(struct options *opt, const char *value, struct problem *problem);
 int options_no_smt_set(struct options *opt, const char *value, struct problem *problem);
 
+/* Of options_ranks.c. */
+int options_ranks_set(struct options *opt, const char *value, struct problem *problem);
+int options_launcher_set(struct options *opt, const char *value, struct problem *problem);
+int options_bind_set(struct options *opt, const char *value, struct problem *problem);
+/* Do the words go together? (run) */
+int options_ranks_check(const struct options *opt, struct problem *problem);
+
 #endif

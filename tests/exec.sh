@@ -84,6 +84,19 @@ exec_on_core() {
 	end_of $pid
 }
 
+# A rank of four (RANK WORDS...: how lwvmm is told) has its part of the CPUs.
+exec_rank() {
+	local rank=$1 pid
+	shift
+	rm -f "$OUT/core.out"
+	MPI_LOCALRANKID=$rank MPI_LOCALNRANKS=4 "$LWVMM" exec "$exec_name" "$@" -- "$tool" cpu > "$OUT/core.out" &
+	pid=$!
+	wait_for_line "$OUT/core.out" ready
+	grep '^on' "$OUT/core.out"
+	kill $pid
+	end_of $pid
+}
+
 exec_too_long() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec "$exec_name" --timeout 0.5 -- "$tool" spin > /dev/null
 }
@@ -105,6 +118,26 @@ exec_kill_between() {
 	wait_for_line "$OUT/behind.1" SIGUSR1 && echo came
 	inside "$tool" send $pid 9
 	end_of $pid
+}
+
+# process_vm_readv between two programs; from one that is stopped meanwhile; from one that is gone.
+exec_copy_between() {
+	local vmcopy pid lent
+	vmcopy=$(program_path vmcopy static)
+	rm -f "$OUT/behind.1"
+	"$LWVMM" exec "$exec_name" -- "$vmcopy" lend > "$OUT/behind.1" &
+	pid=$!
+	wait_for_line "$OUT/behind.1" ready
+	lent=$(sed -n 's/^lent //p' "$OUT/behind.1")
+	# shellcheck disable=SC2086
+	inside "$vmcopy" borrow $lent
+	kill -s STOP $pid
+	# shellcheck disable=SC2086
+	inside "$vmcopy" borrow $lent | sed 's/^/stopped: /'
+	kill -s KILL $pid
+	end_of $pid 2> /dev/null
+	# shellcheck disable=SC2086
+	inside "$vmcopy" borrow $lent | sed 's/.*errno/gone: errno/'
 }
 
 # One dies hard; the other does not notice, and a third follows.
@@ -346,10 +379,22 @@ TEST_GREETING=$TEST_GREETING" exec_environment
 	check exec-apart 143 'on CPU 0, may use 2
 on CPU 1, may use 2' exec_apart
 	check exec-on-core 143 'on CPU 1, may use 1' exec_on_core
+	check exec-rank-first 143 'on CPU 0, may use 1' exec_rank 1
+	check exec-rank-last 143 'on CPU 1, may use 1' exec_rank 2
+	check exec-rank-of-cores 143 'on CPU 1, may use 1' exec_rank 0 --cores 1
+	check exec-rank-unbound 143 'on CPU 0, may use 2' exec_rank 3 --bind none
 	check exec-timeout 124 '' exec_too_long
 	check exec-int 130 '' exec_signal INT
 	check exec-kill 137 '' exec_signal KILL
 	check exec-kill-between 137 came exec_kill_between
+	program_build vmcopy static
+	check exec-copy-between 0 'ok whole
+ok scattered
+ok refused
+stopped: ok whole
+stopped: ok scattered
+stopped: ok refused
+gone: errno 3)' exec_copy_between
 	check exec-killed 7 'killed: 137
 after it: 4' exec_killed
 	check exec-crash 139 'beside it: 7' exec_crash

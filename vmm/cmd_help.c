@@ -82,6 +82,13 @@ static const char page_run[] =
 	"  --detach            no GUEST: start a guest for lwvmm exec (needs --name), return "
 	"when it\n"
 	"                      serves; lwvmm stop ends it\n"
+	"  --ranks N           N processes of GUEST, each on its part of the cores, started by "
+	"the\n"
+	"                      host's MPI launcher (Open MPI's or MPICH's, as GUEST is "
+	"linked)\n"
+	"  --launcher NAME     another launcher for --ranks; it must take -n N\n"
+	"  --bind rank|none    with --ranks: each process on its part of the cores, or on all "
+	"[rank]\n"
 	"  --stats             at the end, print exits, interrupts, calls and faults of each "
 	"vCPU\n"
 	"  --json FILE         write the same to FILE\n" TRACE_HELP
@@ -95,6 +102,7 @@ static const char page_run[] =
 	"\n"
 	"Examples\n"
 	"  lwvmm run --cores 0-1 --mem 2G ./stream\n"
+	"  lwvmm run --cores 0-7 --mem 16G --ranks 8 ./xhpl\n"
 	"  lwvmm run --cores 2-7 --page 1G --mem 24G --env OMP_NUM_THREADS=6 --stats ./xhpl\n";
 
 static const char page_exec[] =
@@ -109,6 +117,9 @@ static const char page_exec[] =
 	"thread goes to the guest CPU with the fewest threads.\n"
 	"\n"
 	"  --cores LIST        guest CPUs (from 0) that it may use: 0-3 or 1  [all]\n"
+	"  --bind rank|none    started by an MPI launcher or srun, as one of several on this "
+	"host:\n"
+	"                      use its part of these CPUs, or all of them  [rank]\n"
 	"  --env NAME=VALUE    set a variable for it, beside all of yours; may be repeated\n"
 	"  --timeout SECONDS   end it after this time, with status 124\n" TRACE_HELP
 	"  -v                  say what is done\n"
@@ -118,6 +129,7 @@ static const char page_exec[] =
 	"\n"
 	"Example\n"
 	"  lwvmm run --name g --detach --cores 0-7 --mem 16G\n"
+	"  mpiexec -n 8 lwvmm exec g -- ./xhpl\n"
 	"  lwvmm exec g -- ./a & lwvmm exec g -- ./b & wait; lwvmm stop g\n";
 
 static const char page_ps[] =

@@ -85,6 +85,18 @@ static bool call_in_flight(const struct janitor *j, const struct abi_reclaim_rec
 	return false;
 }
 
+/* The same for a call of another process that copies from or to this one's memory. */
+static bool peer_in_flight(const struct janitor *j, const struct abi_reclaim_rec *rec)
+{
+	for (unsigned i = 0; i < ABI_MAX_THREADS; i++) {
+		uint64_t peer = __atomic_load_n(&j->share->peer[i], __ATOMIC_RELAXED);
+
+		if (peer && ABI_PEER_PROC(peer) == rec->proc && ABI_PEER_POS(peer) < rec->pos)
+			return true;
+	}
+	return false;
+}
+
 static void nudge(struct janitor *j, unsigned proc)
 {
 	__atomic_store_n(&j->share->proc[proc].want_ack, 1, __ATOMIC_RELEASE);
@@ -98,14 +110,14 @@ static bool is_free(struct janitor *j, const struct abi_reclaim_rec *rec, uint64
 	struct abi_proc *proc = &j->share->proc[rec->proc];
 
 	if (proxy_gone(proc))
-		return true;
+		return !peer_in_flight(j, rec);
 	if (__atomic_load_n(&proc->log_applied, __ATOMIC_ACQUIRE) < rec->pos) {
 		if (!(*nudged >> rec->proc & 1))
 			nudge(j, rec->proc);
 		*nudged |= 1ULL << rec->proc;
 		return false;
 	}
-	return !call_in_flight(j, rec);
+	return !call_in_flight(j, rec) && !peer_in_flight(j, rec);
 }
 
 static bool give(struct janitor *j, const struct abi_reclaim_rec *rec)

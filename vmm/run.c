@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@
 #include "vmm/base/affinity.h"
 #include "vmm/cmd.h"
 #include "vmm/control.h"
+#include "vmm/launch.h"
 #include "vmm/lease.h"
 #include "vmm/monitor.h"
 #include "vmm/pool.h"
@@ -40,6 +42,7 @@ static struct plan plan;
 static struct options options;
 static struct program program = {.fd = -1}; /* with --detach there is none */
 static int trace_fd = -1;
+static struct launcher launcher; /* with --ranks */
 
 /* What we run, and what we do not yet. */
 static int check_kind(struct problem *problem)
@@ -142,6 +145,16 @@ static int image_map(
 	return 0;
 }
 
+/* Our end of file is the guest's end; its own is the sign that all is given back. */
+static void guest_end(int sock)
+{
+	struct proto_problem packet;
+
+	shutdown(sock, SHUT_WR);
+	while (recv(sock, &packet, sizeof(packet), 0) < 0 && errno == EINTR)
+		;
+}
+
 /* An image has no program and so no proxy: wait for the guest's end, or for our own. */
 static int image_wait(int sock, struct problem *problem)
 {
@@ -154,11 +167,7 @@ static int image_wait(int sock, struct problem *problem)
 		problem_set(problem, -ETIMEDOUT, EXIT_LWVMM_TIMEOUT,
 			"guest %s: still running after %g s: ended (--timeout)", plan.name,
 			options.timeout_s);
-		/* Our end of file is the guest's end; its own is the sign that all is given
-		 * back. */
-		shutdown(sock, SHUT_WR);
-		while (recv(sock, &packet, sizeof(packet), 0) < 0 && errno == EINTR)
-			;
+		guest_end(sock);
 		return problem->status;
 	}
 	if (recv(sock, &packet, sizeof(packet), 0) < (ssize_t)sizeof(packet) ||
@@ -205,7 +214,30 @@ static bool is_image(void)
 	return program.fd >= 0 && program.elf.kind == ELF_KIND_LWK;
 }
 
-static int proxy_become(int sock, uint64_t affinity, struct problem *problem)
+static int find_launcher(struct problem *problem)
+{
+	if (is_image())
+		return problem_set(problem, -ENOEXEC, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: is an LWK image, no program: --ranks is for programs",
+			program.path);
+	return launch_find(&options, &program, &launcher, problem);
+}
+
+/* Several processes: an MPI launcher starts them, and the guest lives until it is done. */
+static int ranks_run(const struct launcher *launcher, int sock, struct problem *problem)
+{
+	int status = detached_wait(sock, problem);
+
+	if (status)
+		return status;
+	status = launch_run(launcher, &options, plan.name, plan.nvcpus, problem);
+	guest_end(sock);
+	if (status > 0 && !problem->status)
+		problem->status = status; /* the ranks' own: nothing to be said */
+	return status;
+}
+
+static int proxy_become(int sock, uint64_t affinity, struct rank rank, struct problem *problem)
 {
 	return proxy_main(
 		&(struct proxy_job){
@@ -214,6 +246,7 @@ static int proxy_become(int sock, uint64_t affinity, struct problem *problem)
 			.sock = sock,
 			.trace_fd = trace_fd,
 			.affinity = affinity,
+			.rank = rank,
 		},
 		problem);
 }
@@ -249,7 +282,9 @@ static int live(uint64_t start, struct problem *problem)
 		return detached_wait(sock[0], problem);
 	if (is_image())
 		return image_wait(sock[0], problem);
-	return proxy_become(sock[0], 0, problem);
+	if (options.ranks)
+		return ranks_run(&launcher, sock[0], problem);
+	return proxy_become(sock[0], 0, (struct rank){0}, problem);
 }
 
 static int run(char *const *argv, struct problem *problem)
@@ -266,6 +301,8 @@ static int run(char *const *argv, struct problem *problem)
 	}
 	if (!options.detach)
 		err = open_program(problem);
+	if (!err && options.ranks)
+		err = find_launcher(problem);
 	if (err)
 		return err;
 	options.program_low = options.detach ? 0 : bytes_low(&program.elf);
@@ -278,7 +315,7 @@ int cmd_run(char *const *argv)
 	struct problem problem = {0};
 
 	run(argv, &problem);
-	if (problem.status)
+	if (problem.text[0])
 		problem_print(&problem);
 	return problem.status;
 }
@@ -301,6 +338,7 @@ static int guest_cpus(uint64_t *mask, struct problem *problem)
 static int exec(char *const *argv, struct problem *problem)
 {
 	const char *name = argv[0];
+	struct rank rank = {0};
 	uint64_t affinity;
 	int err, sock;
 
@@ -329,7 +367,9 @@ static int exec(char *const *argv, struct problem *problem)
 	if (sock < 0)
 		return sock;
 	memcpy(options.name, name, strlen(name) + 1); /* it is sound: control_connect() */
-	return proxy_become(sock, affinity, problem);
+	if (options.bind != BIND_NONE)
+		rank = rank_read(getenv);
+	return proxy_become(sock, affinity, rank, problem);
 }
 
 int cmd_exec(char *const *argv)

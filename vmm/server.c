@@ -122,6 +122,7 @@ int server_init(struct server *s, struct vm *vm, struct janitor *janitor,
 		.janitor = janitor,
 		.commit = opt->commit,
 		.detached = opt->detach,
+		.kept = opt->ranks,
 		.epoll_fd = epoll_fd,
 		.token = token,
 		.listen_fd = listen_fd,
@@ -130,7 +131,7 @@ int server_init(struct server *s, struct vm *vm, struct janitor *janitor,
 	};
 	clock_gettime(CLOCK_REALTIME, &now);
 	s->born_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	first = client_new(s, sock, opt->detach ? CLIENT_STARTER : CLIENT_NEW);
+	first = client_new(s, sock, opt->detach || opt->ranks ? CLIENT_STARTER : CLIENT_NEW);
 	if (!first)
 		return -errno;
 	first->main = true;
@@ -336,7 +337,11 @@ static void ready(struct server *s)
 			if (c->state != CLIENT_STARTER)
 				continue;
 			client_send(c, &packet, sizeof(packet));
-			client_free(c);
+			/* Who keeps the guest says nothing more: its end is the guest's. */
+			if (s->kept)
+				c->state = CLIENT_NEW;
+			else
+				client_free(c);
 		}
 }
 

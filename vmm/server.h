@@ -56,6 +56,7 @@ struct server {
 	struct janitor *janitor;
 	enum commit_choice commit;
 	bool detached;
+	bool kept; /* of several ranks: the first connection stays, to be the sign of its end */
 	int epoll_fd; /* borrowed */
 	uint32_t token;
 	int listen_fd; /* borrowed; -1: none */

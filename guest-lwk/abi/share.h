@@ -71,6 +71,7 @@ struct abi_core {
 	uint32_t pad2;
 	uint64_t busy_since; /* TSC, and n_syscalls_local, when it came */
 	uint64_t local_since;
+	uint64_t n_lock_waits; /* its locks that it found taken */
 } __attribute__((aligned(256)));
 
 /* The account of a thread, by slot, without what it does since its core's busy_since. */
@@ -248,6 +249,27 @@ struct abi_ring {
 	struct abi_reclaim_rec rec[ABI_RECLAIM_RECORDS];
 };
 
+/*
+ * Quiet descriptors of a process: what it was last told not to be ready, and what its proxy
+ * watches since. The LWK answers polls with timeout 0 from this without the host.
+ *
+ * entry[fd] is gen << 16 | ABI_WATCH_VALID | events (poll()'s bits, and ABI_WATCH_EPOLL if it
+ * is known to be an epoll's), and says something only while its generation is the process's.
+ * The proxy (vmm/proxy/watch.c) alone writes: gen goes up before the answer of any call after
+ * which the program might know of an event, an entry is stored before its watch is armed and
+ * zeroed when that fires. gen never goes back, whoever has the row: what an earlier process
+ * left is of no account.
+ */
+#define ABI_WATCH_FDS    512
+#define ABI_WATCH_SHIFT  16
+#define ABI_WATCH_VALID  0x8000
+#define ABI_WATCH_EPOLL  0x4000
+#define ABI_WATCH_EVENTS 0x7fff /* with it */
+struct abi_watch {
+	uint64_t gen;
+	uint64_t entry[ABI_WATCH_FDS];
+} __attribute__((aligned(64)));
+
 /* A kernel fault's post-mortem (ABI_HC_PANIC). */
 struct abi_panic {
 	uint64_t vector, error, rip, rsp, cr2, cr3, rflags;
@@ -273,6 +295,12 @@ struct abi_share {
 	struct abi_proc proc[ABI_MAX_PROCS];
 	struct abi_mbox mbox[ABI_MAX_THREADS];
 	struct abi_thread thread[ABI_MAX_THREADS];
+	/*
+	 * LWK: whose memory the call in the mailbox of this slot uses besides its own, and the
+	 * position up to which that process's log must be applied: what it unmaps later is
+	 * reused only after the call. 0: nobody's.
+	 */
+	uint64_t peer[ABI_MAX_THREADS];
 	struct abi_panic panic[ABI_MAX_CORES];
 	struct abi_ring reclaim __attribute__((aligned(ABI_PAGE)));
 	struct abi_ring clean __attribute__((aligned(ABI_PAGE)));
@@ -280,7 +308,13 @@ struct abi_share {
 		__attribute__((aligned(ABI_PAGE)));
 	struct abi_log_rec log[ABI_MAX_PROCS][ABI_LOG_RECORDS]
 		__attribute__((aligned(ABI_PAGE)));
+	struct abi_watch watch[ABI_MAX_PROCS] __attribute__((aligned(ABI_PAGE)));
 };
+
+#define ABI_PEER(proc, pos) ((uint64_t)(pos) << 8 | ((proc) + 1))
+#define ABI_PEER_PROC(peer) ((uint32_t)((peer)&0xff) - 1)
+#define ABI_PEER_POS(peer)  ((peer) >> 8)
+_Static_assert(ABI_MAX_PROCS < 0xff, "a byte holds a process's index plus 1");
 
 /* The memfd's and the slot's size. */
 #define ABI_SHARE_SIZE (4ULL << 20)

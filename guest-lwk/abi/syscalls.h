@@ -136,6 +136,7 @@ enum {
 	ABI_SIZE_sigevent = 64,
 	ABI_SIZE_mq_attr = 64,
 	ABI_SIZE_epoll_event = 12,
+	ABI_SIZE_iovec = 16,
 	ABI_SIZE_pollfd = 8,
 	ABI_SIZE_sembuf = 6,
 	ABI_SIZE_flock = 32,

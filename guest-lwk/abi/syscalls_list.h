@@ -319,9 +319,10 @@
 	X(307, sendmmsg, FORWARD, RESTART, fd, mmsg_in(3), len, int) \
 	X(308, setns, REFUSED, EPERM, "it would change the proxy") \
 	X(309, getcpu, LOCAL, getcpu, out(i32), out(i32), ptr) \
-	X(310, process_vm_readv, REFUSED, ENOSYS, "copies between processes: a later version") \
-	X(311, process_vm_writev, REFUSED, ENOSYS, \
-		"copies between processes: a later version") \
+	X(310, process_vm_readv, LOCAL, process_vm_readv, int, iov_out(3), len, \
+		in_n(iovec, 5), len, int) \
+	X(311, process_vm_writev, LOCAL, process_vm_writev, int, iov_in(3), len, \
+		in_n(iovec, 5), len, int) \
 	X(312, kcmp, REFUSED, ENOSYS, "it would compare proxies") \
 	X(313, finit_module, REFUSED, EPERM, "administration of the host") \
 	X(314, sched_setattr, REFUSED, ENOSYS, "threads keep their cores: no deadlines") \

@@ -152,6 +152,23 @@ START_TEST(test_dead_process)
 }
 END_TEST
 
+/* Another process copies from it: blocks unmapped since then wait, also when it has died. */
+START_TEST(test_waits_for_peer)
+{
+	share->peer[700] = ABI_PEER(PROC, 9);
+	share->peer[701] = ABI_PEER(PROC, 10); /* knows of it */
+	share->peer[702] = ABI_PEER(PROC + 1, 9);
+	reclaim(1, 10);
+	ck_assert_uint_eq(janitor_step(j), 1);
+	share->proc[PROC].state = ABI_PROC_GONE;
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert_uint_eq(ram[BLOCK], 0xff);
+	share->peer[700] = 0;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(ram[BLOCK], 0);
+}
+END_TEST
+
 START_TEST(test_clean_ring_full)
 {
 	share->clean.tail = 0;
@@ -221,6 +238,7 @@ int main(void)
 	tcase_add_test(t, test_waits_for_log);
 	tcase_add_test(t, test_waits_for_call);
 	tcase_add_test(t, test_other_calls_do_not_hold);
+	tcase_add_test(t, test_waits_for_peer);
 	tcase_add_test(t, test_dead_process);
 	tcase_add_test(t, test_clean_ring_full);
 	tcase_add_test(t, test_nonsense);

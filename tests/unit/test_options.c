@@ -132,6 +132,28 @@ START_TEST(trace)
 }
 END_TEST
 
+START_TEST(ranks)
+{
+	ck_assert_int_eq(parse("--ranks 4 --launcher x --bind none prog", OPTIONS_RUN), 0);
+	ck_assert_uint_eq(opt.ranks, 4);
+	ck_assert_str_eq(opt.launcher, "x");
+	ck_assert_int_eq(opt.bind, BIND_NONE);
+	ck_assert_int_eq(parse("--bind rank prog", OPTIONS_EXEC), 0);
+	ck_assert_int_eq(opt.bind, BIND_RANK);
+	ck_assert_int_eq(parse("--ranks 0 prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--ranks 65 prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--ranks -1 prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--ranks 2x prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--bind core prog", OPTIONS_EXEC), -EINVAL);
+	ck_assert_int_eq(parse("--launcher x prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(problem.text, "--ranks N"));
+	ck_assert_int_eq(parse("--bind none prog", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--name g --detach --ranks 2", OPTIONS_RUN), -EINVAL);
+	ck_assert_int_eq(parse("--ranks 2 prog", OPTIONS_PLAN), -EINVAL);
+	ck_assert_int_eq(parse("--ranks 2 prog", OPTIONS_EXEC), -EINVAL);
+}
+END_TEST
+
 START_TEST(detached)
 {
 	ck_assert_int_eq(parse("--name g --detach --mem 1G", OPTIONS_RUN), 0);
@@ -411,6 +433,7 @@ int main(void)
 	tcase_add_test(tc, options_end_at_the_first_word);
 	tcase_add_test(tc, trace);
 	tcase_add_test(tc, detached);
+	tcase_add_test(tc, ranks);
 	tcase_add_test(tc, options_of_exec);
 	tcase_add_test(tc, plan_and_help);
 	tcase_add_loop_test(

@@ -302,6 +302,22 @@ START_TEST(starter_that_dies_takes_it_along)
 }
 END_TEST
 
+/* `run --ranks`: its first connection stays, says no more, and its end is the guest's. */
+START_TEST(starter_of_ranks_keeps_it)
+{
+	server->kept = true;
+	vm.share->booted = 2;
+	ck_assert_int_eq(turn(), SERVER_NOTHING);
+	ck_assert_int_eq(next(starter, NULL), PROTO_READY);
+	query_works();
+	if (_i)
+		close(starter);
+	else
+		shutdown(starter, SHUT_WR);
+	ck_assert_int_eq(turn(), _i ? SERVER_LOST : SERVER_ENDED);
+}
+END_TEST
+
 START_TEST(hello_makes_a_process)
 {
 	struct proto_hello hello = hello_of_us();
@@ -612,6 +628,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_not_ours_is_left_alone);
 	tcase_add_test(tcase, starter_hears_when_it_serves);
 	tcase_add_test(tcase, starter_that_dies_takes_it_along);
+	tcase_add_loop_test(tcase, starter_of_ranks_keeps_it, 0, 2);
 	tcase_add_test(tcase, hello_makes_a_process);
 	tcase_add_test(tcase, proxy_that_only_stops_talking_hears_bye);
 	tcase_add_loop_test(

@@ -20,6 +20,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/times.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <fcntl.h>
 #include <utime.h>
@@ -64,6 +65,7 @@ SIZE(sigstack, stack_t);
 SIZE(sigevent, struct sigevent);
 SIZE(mq_attr, struct mq_attr);
 SIZE(epoll_event, struct epoll_event);
+SIZE(iovec, struct iovec);
 SIZE(pollfd, struct pollfd);
 SIZE(sembuf, struct sembuf);
 SIZE(flock, struct flock);

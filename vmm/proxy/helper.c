@@ -141,7 +141,7 @@ static void enter(
 	p->proc->gid = getgid();
 	p->proc->sig_blocked = p->sig_blocked;
 	p->proc->sig_ignored = p->sig_ignored;
-	p->proc->affinity = p->job->affinity;
+	p->proc->affinity = rank_cpus(p->job->rank, p->job->affinity, welcome->ncores);
 	p->proc->trace = p->trace.fd >= 0;
 	p->phase = PHASE_EXEC;
 	/* Edge-triggered, and never read: each ring is an edge, and saves a system call. */

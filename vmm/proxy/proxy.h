@@ -18,6 +18,7 @@
 #include "numa/options.h"
 #include "vmm/base/problem.h"
 #include "vmm/program.h"
+#include "vmm/proxy/rank.h"
 
 /*
  * First thing in main: everything of this process's own has to lie above ABI_USER_END. Where
@@ -34,6 +35,7 @@ struct proxy_job {
 	int sock;          /* to the VMM (vmm/proto.h) */
 	int trace_fd;      /* for --trace (trace.h); -1: none */
 	uint64_t affinity; /* guest CPUs that it may use, a bit each; 0: all */
+	struct rank rank;  /* of those it takes its part */
 };
 
 /*

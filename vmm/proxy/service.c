@@ -9,9 +9,11 @@
 #include "vmm/proxy/exe.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
+#include "vmm/proxy/peer.h"
 #include "vmm/proxy/porter.h"
 #include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewcall.h"
+#include "vmm/proxy/watch.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
 
@@ -81,6 +83,7 @@ static void service_serve(struct service *service)
 {
 	const struct service_common *common = service->common;
 	struct abi_mbox *mbox = service->mbox;
+	struct watch_call call;
 	struct capture *capture;
 	uint32_t signal = 0;
 	uint32_t core;
@@ -89,10 +92,13 @@ static void service_serve(struct service *service)
 	__atomic_store_n(&mbox->state, ABI_MBOX_RUNNING, __ATOMIC_RELAXED);
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
+	peer_wait(common->share, service->slot);
 
+	watch_begin(common->watch, mbox, &call);
 	capture = trace_call_begin(common->trace, service->slot, mbox);
 	if (!exe_answer(common->exe, mbox))
 		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+	watch_end(common->watch, mbox, &call);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
 	mbox->signal = signal;

@@ -16,6 +16,7 @@ struct porter;
 struct maplog;
 struct trace;
 struct viewer;
+struct watch;
 
 /* What all services of a proxy have in common. */
 struct service_common {
@@ -26,6 +27,7 @@ struct service_common {
 	struct porter *porter;
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
+	struct watch *watch;
 	struct trace *trace;
 };
 

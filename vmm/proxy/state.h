@@ -12,6 +12,7 @@
 #include "vmm/proxy/relay.h"
 #include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewer.h"
+#include "vmm/proxy/watch.h"
 
 enum proxy_phase {
 	PHASE_HELLO, /* waits for WELCOME */
@@ -42,6 +43,7 @@ struct proxy {
 	struct relay relay;
 	struct load load;
 	struct viewer viewer;
+	struct watch watch;
 };
 
 /* attach.c: the message and its descriptors, taken over, become share, bell, log and porter. */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process_vm_readv and process_vm_writev. Without words: on its own memory. `vmcopy lend` shows
+ * its memory to others until it is killed; `vmcopy borrow PID ADDRESS` copies from and to
+ * there.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "check.h"
+
+#define PAGE 4096UL
+#define MIB  (1UL << 20)
+
+/* What is lent, from its address on. */
+#define FULL      0UL        /* 5 MiB of a pattern */
+#define EMPTY     (6 * MIB)  /* 3 MiB that nobody has touched */
+#define READ_ONLY (10 * MIB) /* a page */
+#define HOLE      (11 * MIB) /* nothing is mapped there */
+#define LENT      (12 * MIB)
+
+static uint8_t mine[5 * MIB];
+
+static uint8_t pattern(size_t i)
+{
+	return (uint8_t)(i * 7 + (i >> 12));
+}
+
+static uint8_t *lent_make(void)
+{
+	uint8_t *at =
+		mmap(NULL, LENT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(at != MAP_FAILED);
+	for (size_t i = 0; i < 5 * MIB; i++)
+		at[FULL + i] = pattern(i);
+	memset(at + READ_ONLY, 3, PAGE);
+	CHECK(mprotect(at + READ_ONLY, PAGE, PROT_READ) == 0);
+	CHECK(munmap(at + HOLE, MIB) == 0);
+	return at;
+}
+
+static ssize_t get(pid_t pid, const uint8_t *from, size_t len)
+{
+	struct iovec local = {mine, len}, remote = {(void *)from, len};
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0);
+}
+
+static ssize_t put(pid_t pid, uint8_t *to, size_t len)
+{
+	struct iovec local = {mine, len}, remote = {to, len};
+
+	return process_vm_writev(pid, &local, 1, &remote, 1, 0);
+}
+
+static void whole(pid_t pid, uint8_t *lent)
+{
+	CHECK(get(pid, lent + FULL, sizeof(mine)) == sizeof(mine));
+	for (size_t i = 0; i < sizeof(mine); i++)
+		CHECK(mine[i] == pattern(i));
+	CHECK(put(pid, lent + EMPTY, 3 * MIB) == 3 * MIB);
+	memset(mine, 0, sizeof(mine));
+	CHECK(get(pid, lent + EMPTY, 3 * MIB) == 3 * MIB);
+	for (size_t i = 0; i < 3 * MIB; i++)
+		CHECK(mine[i] == pattern(i));
+	printf("ok whole\n");
+}
+
+/* Ranges of other sizes on both sides; some are empty. */
+static void scattered(pid_t pid, uint8_t *lent)
+{
+	struct iovec local[] = {{mine, 10}, {mine + 50, 0}, {mine + 100, 5000}};
+	struct iovec remote[20];
+
+	for (size_t i = 0; i < ARRAY_LEN(remote); i++)
+		remote[i] = (struct iovec){lent + FULL + i * 300000, i * 100};
+	memset(mine, 0xee, 6000);
+	CHECK(process_vm_readv(pid, local, 3, remote, ARRAY_LEN(remote), 0) == 5010);
+	CHECK(mine[0] == pattern(300000) && mine[9] == pattern(300009) && mine[10] == 0xee);
+	CHECK(mine[100] == pattern(300010) && mine[5099] != 0xee && mine[5100] == 0xee);
+	CHECK(process_vm_readv(pid, local, 0, remote, 3, 0) == 0);
+	CHECK(process_vm_readv(pid, local, 3, remote, 0, 0) == 0);
+	printf("ok scattered\n");
+}
+
+static void refused(pid_t pid, uint8_t *lent)
+{
+	struct iovec local = {mine, 16}, bad_local = {(void *)16, 16};
+	struct iovec remote[2] = {{lent + FULL, 8}, {lent + HOLE, 8}};
+
+	CHECK_ERRNO(get(pid, lent + HOLE, 1), EFAULT);
+	CHECK_ERRNO(put(pid, lent + HOLE, 1), EFAULT);
+	CHECK_ERRNO(put(pid, lent + READ_ONLY, 1), EFAULT);
+	CHECK(get(pid, lent + READ_ONLY, 1) == 1 && mine[0] == 3);
+	CHECK_ERRNO(get(pid, (void *)(1UL << 63), 1), EFAULT);
+	CHECK(process_vm_readv(pid, &local, 1, remote, 2, 0) == 8);
+	CHECK_ERRNO(process_vm_readv(pid, &local, 1, remote, 1, 1), EINVAL);
+	CHECK_ERRNO(process_vm_readv(pid, &local, 1, remote, 1025, 0), EINVAL);
+	CHECK_ERRNO(process_vm_readv(pid, &local, 1025, remote, 1, 0), EINVAL);
+	CHECK_ERRNO(process_vm_readv(pid, &bad_local, 1, remote, 1, 0), EFAULT);
+	CHECK_ERRNO(process_vm_readv(pid, &local, 1, (void *)16, 1, 0), EFAULT);
+	CHECK_ERRNO(process_vm_readv(0x7fffffff, &local, 1, remote, 1, 0), ESRCH);
+	CHECK_ERRNO(process_vm_readv(-1, &local, 1, remote, 1, 0), ESRCH);
+	printf("ok refused\n");
+}
+
+static int lend(void)
+{
+	uint8_t *at = lent_make();
+
+	printf("lent %d %lu\nready\n", (int)getpid(), (unsigned long)at);
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pid = argc > 3 ? atoi(argv[2]) : getpid();
+	uint8_t *lent;
+
+	if (argc == 2 && strcmp(argv[1], "lend") == 0)
+		return lend();
+	lent = argc > 3 ? (uint8_t *)strtoul(argv[3], NULL, 10) : lent_make();
+	whole(pid, lent);
+	scattered(pid, lent);
+	refused(pid, lent);
+	return 0;
+}
