@@ -29,7 +29,9 @@ void trace_put(struct trace_out *out, const char *fmt, ...)
 	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(out->at, room, fmt, args);
+	/* The analyzer does not see va_start() where it follows a call into here. */
+	n = vsnprintf(
+		out->at, room, fmt, args); /* NOLINT(clang-analyzer-valist.Uninitialized) */
 	va_end(args);
 	if (n > 0)
 		out->at += (size_t)n < room ? (size_t)n : room - 1;
