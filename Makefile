@@ -50,6 +50,10 @@ lab-shell: build
 bench: build
 	tests/bench/bench.sh
 
+# The table of docs/linux-abi.md, from the list of system calls and the tests.
+docs: build
+	tools/syscall_docs.sh $(CURDIR)/build/tests/unit/syscall_table
+
 install: build
 	meson install -C build
 
@@ -59,4 +63,4 @@ format:
 clean:
 	rm -rf build build-san build-fuzz out
 
-.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-lab lab-shell bench install format clean
+.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-lab lab-shell bench docs install format clean

@@ -59,7 +59,7 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 		*got = 1;
 		return slot->gpa + (va - slot->va);
 	}
-	proc->mm->committed += *got * BLOCK_SIZE;
+	mm_account(proc, *got * BLOCK_SIZE);
 	log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);
 	return gpa;
 }
@@ -70,7 +70,7 @@ static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 	if (n && !mm_slot_find(proc->mm, va)) {
 		u64 pos = log_append(proc, ABI_LOG_UNMAP, va, n * BLOCK_SIZE, 0);
 
-		proc->mm->committed -= n * BLOCK_SIZE;
+		mm_account(proc, -(n * BLOCK_SIZE));
 		pmem_free(gpa, n * BLOCK_SIZE, va, proc->index, pos);
 	}
 	return -ENOMEM;

@@ -46,12 +46,12 @@ struct thread {
 	u8 *xstate; /* XSAVE area, 64-byte aligned, made at first need */
 
 	/* Its own core only. */
-	u64 ksp;            /* saved kernel stack pointer while not running */
-	u64 fsbase, gsbase; /* while not running */
-	bool xstate_saved;  /* xstate[] holds its vector state (else it is in
-			       core->xstate_owner's registers  or, for a thread that never ran,
-			       the initial state) */
-	u64 cpu_tsc;        /* CPU time consumed up to the last switch */
+	u64 ksp;                    /* saved kernel stack pointer while not running */
+	u64 fsbase, gsbase;         /* while not running */
+	bool xstate_saved;          /* xstate[] holds its vector state (else it is in
+				       core->xstate_owner's registers  or, for a thread that never ran,
+				       the initial state) */
+	struct abi_thread *account; /* in the share area; of an idle thread: not */
 
 	/* Run queue lock of its core. */
 	enum thread_state state;
@@ -72,6 +72,7 @@ struct thread {
 	u64 robust_list;     /* user address of struct robust_list_head */
 	struct mempolicy policy;
 	u8 interleaved;  /* MPOL_INTERLEAVE: node of the block taken last */
+	bool log_behind; /* its proxy has much of the mapping log to apply: wait (log.c) */
 	bool move_asked; /* affinity changed by somebody: move at the next return to the program
 			  */
 };
@@ -102,6 +103,13 @@ struct process {
 extern struct process processes[ABI_MAX_PROCS];
 extern struct thread threads[ABI_MAX_THREADS];
 
+/* mm.lock is held: bytes of blocks that it has got, or, negative, given back. */
+static inline void mm_account(struct process *proc, u64 bytes)
+{
+	proc->mm->committed += bytes;
+	WRITE_ONCE(proc->share->memory, proc->mm->committed);
+}
+
 static inline struct regs *thread_regs(struct thread *t)
 {
 	return (struct regs *)(t->kstack + KSTACK_SIZE) - 1;
@@ -123,6 +131,8 @@ void thread_reap(struct thread *t);
 /* Begins the end of a process with this wait status (first caller wins); its threads leave by
  * themselves. */
 void process_exit(struct process *proc, u32 wait_status);
+/* Rings for its proxy. */
+void process_bell(const struct process *proc);
 /* Called by the last thread on its way out. */
 void process_finished(struct process *proc);
 /* An event from the host (abi_core.events) for process `index`; core 0. */

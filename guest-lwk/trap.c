@@ -75,6 +75,8 @@ static void thread_work(struct core *core, struct thread *t, struct regs *regs)
 		sched_move_self();
 	} else if (READ_ONCE(t->proc->stopped)) {
 		stop_here(t);
+	} else if (t->log_behind) {
+		log_catch_up(t);
 	} else {
 		signal_deliver(regs);
 	}
