@@ -133,6 +133,8 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice);
 s64 sys_mincore(u64 addr, u64 len, u64 vec);
 s64 sys_msync(u64 addr, u64 len, u64 flags);
 s64 sys_mlock(u64 addr, u64 len);
+s64 sys_mlock2(u64 addr, u64 len, u64 flags);
+s64 sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 key);
 
 /* uaccess.c: copies between kernel and the current program; 0 or -EFAULT. */
 s64 user_read(void *dst, u64 src, u64 len);
