@@ -29,8 +29,8 @@ CASE(clock_gettime, clock_gettime)
 {
 	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC,
 		CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
-		CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM,
-		CLOCK_BOOTTIME_ALARM, 10, CLOCK_TAI, 12, 99, -1};
+		CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, 10, CLOCK_TAI,
+		12, 99};
 	struct timespec a, b;
 
 	for (size_t i = 0; i < ARRAY_LEN(clocks); i++) {
@@ -195,7 +195,8 @@ CASE(itimer_virtual, setitimer)
 
 	handle(SIGVTALRM);
 	handle(SIGPROF);
-	SHOW(setitimer(ITIMER_VIRTUAL, &t, NULL));
+	if (SHOW(setitimer(ITIMER_VIRTUAL, &t, NULL)) != 0)
+		return;
 	while (count < 1)
 		;
 	SHOW(setitimer(ITIMER_PROF, &t, NULL));
@@ -213,7 +214,8 @@ CASE(alarm_kills, alarm)
 
 CASE(timer, timer_create, timer_settime, timer_gettime, timer_delete)
 {
-	struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN,
+	struct sigevent e = {.sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGRTMIN,
 		.sigev_value = {.sival_int = 44}};
 	struct itimerspec t = {{0, 0}, {0, 5000000}}, now;
 	timer_t id;
@@ -287,7 +289,8 @@ static void on_thread(union sigval v)
 
 CASE(timer_thread, timer_create, timer_settime)
 {
-	struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_value = {.sival_int = 3},
+	struct sigevent e = {.sigev_notify = SIGEV_THREAD,
+		.sigev_value = {.sival_int = 3},
 		.sigev_notify_function = on_thread};
 	struct itimerspec t = {{0, 0}, {0, 5000000}};
 	timer_t id;
