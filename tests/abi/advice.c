@@ -3,6 +3,7 @@
 #include "abi.h"
 
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #define PAGE 4096ul
 
@@ -158,4 +159,17 @@ CASE(memfd_secret, memfd_secret)
 CASE(process_madvise, process_madvise)
 {
 	SHOW(SYS(process_madvise, 99, NULL, 0, MADV_COLD, 0));
+}
+
+CASE(process_vm, process_vm_readv, process_vm_writev)
+{
+	char from[8] = "content", to[8] = "";
+	struct iovec local = {to, 7}, remote = {from, 7};
+
+	SHOW(process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+	abi_bytes("read", to, 7);
+	local.iov_base = "changed";
+	SHOW(process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+	abi_bytes("written", from, 7);
+	SHOW(process_vm_readv(getpid(), &local, 1, &remote, 1, 1));
 }
