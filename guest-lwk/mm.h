@@ -142,6 +142,8 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice);
 s64 sys_mincore(u64 addr, u64 len, u64 vec);
 s64 sys_msync(u64 addr, u64 len, u64 flags);
 s64 sys_mlock(u64 addr, u64 len);
+s64 sys_mlock2(u64 addr, u64 len, u64 flags);
+s64 sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 key);
 /* mm_shm.c */
 s64 sys_shmat(u64 id, u64 addr, u64 flags);
 s64 sys_shmdt(u64 addr);

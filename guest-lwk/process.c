@@ -39,6 +39,8 @@ static void process_map(struct process *proc)
 	proc->threads = NULL;
 	proc->nthreads = 0;
 	proc->dead_cpu_tsc = 0;
+	proc->persona = 0;
+	proc->undumpable = proc->thp_disabled = false;
 	proc->affinity = ncores == 64 ? ~0ULL : (1ULL << ncores) - 1;
 	if (p->affinity & proc->affinity)
 		proc->affinity &= p->affinity;

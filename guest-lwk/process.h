@@ -62,6 +62,7 @@ struct thread {
 	struct thread *next;    /* in proc->threads */
 	struct signals signals; /* see signal.h */
 	u64 affinity;           /* guest cores it may run on */
+	u8 sched_policy;        /* told back, and nothing else: sched_policy.c */
 
 	/* Itself only. */
 	enum thread_wait wait;
@@ -88,9 +89,11 @@ struct process {
 	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */
 	struct thread *threads;
 	u32 nthreads;
-	bool exiting;  /* everybody leaves at the next chance */
-	bool stopped;  /* SIGSTOP or the like: threads wait in the kernel */
-	u32 exit_wait; /* wait status once exiting */
+	bool exiting;                  /* everybody leaves at the next chance */
+	bool stopped;                  /* SIGSTOP or the like: threads wait in the kernel */
+	u32 exit_wait;                 /* wait status once exiting */
+	u32 persona;                   /* of personality(), told back like the next two */
+	bool undumpable, thp_disabled; /* prctl() */
 	struct sighand sighand;
 	struct itimers itimers; /* timer.h */
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */

@@ -104,6 +104,7 @@ static bool thread_link(struct thread *t)
 			t->affinity = parent->affinity;
 			t->signals.blocked = parent->signals.blocked;
 			t->policy = parent->policy;
+			t->sched_policy = parent->sched_policy;
 			t->interleaved = parent->interleaved;
 		}
 		t->next = proc->threads;
