@@ -11,6 +11,7 @@ void boot_main(u64 index, u64 fdt_gpa); /* entry.S */
 
 static u32 boot_go;
 static struct thread idle_threads[ABI_MAX_CORES];
+static struct abi_thread idle_accounts[ABI_MAX_CORES];
 
 /* By core 0 for all: the first may get threads for the last, or kick it, before that has
  * booted. */
@@ -26,6 +27,7 @@ static void core_prepare(u32 index)
 	idle->state = THREAD_RUNNING;
 	idle->core = core;
 	core->idle = core->current = idle;
+	idle->account = &idle_accounts[index];
 }
 
 static void core_init(u32 index)

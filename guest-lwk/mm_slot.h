@@ -18,6 +18,8 @@ void mm_slot_free(struct process *proc, struct gib_slot *slot);
 
 /* mm_va.c: an address for len bytes of what was asked for with vma_flags, 0: none. */
 u64 mm_pick(struct mm *mm, u64 len, u32 vma_flags);
+/* The same for the window: whole granules, congruent to off; 0: none. */
+u64 mm_pick_window(struct mm *mm, u64 len, u64 off);
 /* May so much more be local (VMA_LOCAL)? */
 bool mm_local_fits(const struct mm *mm, u64 len);
 /* Bytes of local vmas come, or go (negative). */

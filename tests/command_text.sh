@@ -92,7 +92,7 @@ options_of() {
 # options' own lines count (.TP and the line after it).
 man_and_help() {
 	local topic
-	for topic in run plan check; do
+	for topic in run exec stat plan check; do
 		"$LWVMM" $topic --help | sed -n 's/^  \(-.*\)/\1/p' | sed 's/   .*//' | options_of
 	done | sort -u > "$OUT/help.options"
 	sed 's/\\-/-/g' docs/man/lwvmm.1 | sed -n '/^\.SH OPTIONS/,/^\.SH EXIT/p' | sed -n '/^\.TP/{n;p;}' |

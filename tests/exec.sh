@@ -208,6 +208,30 @@ for g in json.load(sys.stdin):
 	end_of $pid
 }
 
+# Of a program that computes for a second: all of it, and no more than it can be; in ps as well.
+exec_stat() {
+	local pid
+	behind 1 spin
+	pid=$!
+	sleep 1
+	"$LWVMM" stat "$exec_name" | grep -c -E "^  node 0: |^ *$pid +1 +[0-9.]+ s +[0-9]+ +[0-9]+ +[0-9.]+ MiB"
+	"$LWVMM" stat "$exec_name" --json > "$OUT/stat.1"
+	"$LWVMM" stat "$exec_name" --json > "$OUT/stat.2"
+	"$LWVMM" ps "$exec_name" --json > "$OUT/stat.ps"
+	python3 - "$OUT/stat.1" "$OUT/stat.2" "$OUT/stat.ps" $pid << 'END'
+import json, sys
+a, b, ps = (json.load(open(f)) for f in sys.argv[1:4])
+p, q = (next(p for p in s["processes"] if p["pid"] == int(sys.argv[4])) for s in (a, b))
+r = next(p for p in ps[0]["processes"] if p["pid"] == int(sys.argv[4]))
+print("time", 0.5 < p["cpu_s"] < a["up_s"], p["cpu_s"] < q["cpu_s"] < r["cpu_s"])
+print("calls", p["calls_local"] > 0, p["calls_forwarded"] > 0, p["memory"] >= 2 << 20)
+print("memory", a["nodes"][0]["total"] > a["nodes"][0]["free"] > 0)
+print("cores", len(a["cores"]), sum(c["exits"] for c in a["cores"]) > 0)
+END
+	kill $pid
+	end_of $pid
+}
+
 # said COMMAND...: the one line of a refusal, without what differs from run to run.
 said() {
 	"$@" 2>&1 > /dev/null | grep -v ': note: ' | sed "s/$exec_name/NAME/g; s/pid [0-9]*/PID/"
@@ -381,6 +405,11 @@ ready' exec_exhausted
 	check exec-stop-and-continue 7 continued exec_stopped_and_continued
 	check exec-ps 143 "tool sleep
 running [True]" exec_ps
+	check exec-stat 143 '2
+time True True
+calls True True True
+memory True
+cores 2 True' exec_stat
 	check exec-refusals 0 "$exec_refused_texts" exec_refusals
 	check exec-many 0 'as before
 ready' exec_many

@@ -30,6 +30,7 @@ EXEC_RUNS=${EXEC_RUNS:-200}
 . tests/command.sh
 . tests/views.sh
 . tests/exec.sh
+. tests/window.sh
 . tests/trace.sh
 . tests/abi/abi.sh
 . tests/bad/input.sh
@@ -65,7 +66,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs dynamic command exec abi views trace bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec window abi views trace bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -75,6 +76,7 @@ for part; do
 	command) run_command ;;
 	views) run_views ;;
 	exec) run_exec ;;
+	window) run_window ;;
 	trace) run_trace ;;
 	abi) run_abi ;;
 	bad) run_bad_input && run_bad_host ;;
