@@ -155,15 +155,19 @@ s64 sys_munmap(u64 addr, u64 len)
 	return ret;
 }
 
-/* The end of what is mapped without a hole from start on, at most end; mm.lock is held. */
-static u64 mapped_until(struct mm *mm, u64 start, u64 end)
+/* How far prot can be given, from start on, at most to end; *err says why not further. */
+static u64 protect_until(struct mm *mm, u64 start, u64 end, u32 prot, s64 *err)
 {
-	while (start < end) {
+	*err = 0;
+	while (start < end && !*err) {
 		struct vma *vma = vma_find(mm, start);
 
 		if (!vma)
-			break;
-		start = MIN(vma->end, end);
+			*err = -ENOMEM;
+		else if (vma->flags & VMA_NOWRITE && prot & ABI_PROT_W)
+			*err = -EACCES;
+		else
+			start = MIN(vma->end, end);
 	}
 	return start;
 }
@@ -182,14 +186,15 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 	spin_lock(&proc->mm->lock);
 	mm_window_settle(proc, addr, addr + len);
 	prot &= PROT_MASK;
-	/* Up to a hole, as Linux does it. */
-	u64 end = mapped_until(proc->mm, addr, addr + len);
+	/* Up to where it cannot be done, as Linux does it. */
+	s64 err;
+	u64 end = protect_until(proc->mm, addr, addr + len, (u32)prot, &err);
 	s64 ret = mm_may_protect(proc, addr, end, (u32)prot)
 			  ? mm_protect(proc, addr, end, (u32)prot)
 			  : -ENOMEM;
 
 	spin_unlock(&proc->mm->lock);
-	return ret || end == addr + len ? ret : -ENOMEM;
+	return ret ? ret : err;
 }
 
 #define BRK_PROT (ABI_PROT_R | ABI_PROT_W)

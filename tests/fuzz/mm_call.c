@@ -173,9 +173,10 @@ static void call_mprotect(void)
 		return;
 	}
 	expect("mprotect", ret, wanted);
-	/* Up to the first hole. */
+	/* Up to the first page where it cannot be done. */
 	for (u64 at = a.va; at < a.va + a.len; at += PAGE_SIZE) {
-		if (model_any(at, at + PAGE_SIZE, PAGE_UNMAPPED))
+		if (model_any(at, at + PAGE_SIZE, PAGE_UNMAPPED) ||
+			(model_page(at)->nowrite && prot & ABI_PROT_W))
 			break;
 		model_protect(at, at + PAGE_SIZE, prot);
 	}
