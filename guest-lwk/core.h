@@ -46,7 +46,7 @@ struct core {
 	struct thread
 		*xstate_owner; /* whose vector state is in the registers, NULL: nobody's */
 	bool need_resched;
-	u64 slice_end;  /* TSC at which the current thread's slice ends, 0: no slice */
+	u64 slice_end; /* TSC at which the current thread's slice ends, 0: no slice */
 	struct thread
 		*bases_owner;   /* whose FS and GS bases are in the registers, NULL: nobody's */
 	struct thread *leaving; /* dead or moving to leaving_to: the idle loop sees it off */
