@@ -5,6 +5,7 @@
 #include "guest-lwk/robust.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/trace.h"
+#include "guest-lwk/vfork.h"
 
 static struct spinlock slots_lock; /* a leaf: threads[].state FREE and the next field */
 static u32 slot_hint;
@@ -167,6 +168,7 @@ void thread_exit(u32 code)
 {
 	struct thread *t = current_thread();
 
+	vfork_drop(t);
 	if (!READ_ONCE(t->proc->exiting))
 		tell_others(t);
 	signal_exit_thread(t);

@@ -8,7 +8,10 @@
  *   HELLO                     ->
  *                             <-   WELCOME (with descriptors) or PROBLEM
  *   ... the process lives in the share area (abi/share.h) ...
- *   END                       ->        after EXITED, with the program's memory unmapped
+ *   LEAVE                     ->        it executes another program: the end of file that
+ * follows is not the process's end. In the guest that is a new connection with a HELLO of the
+ * same pid STAY                      ->        it did not come to that END ->        after
+ * EXITED, with the program's memory unmapped
  *                             <-   BYE  for `run`: guest gone, pools given back, report printed
  *
  *   starter of a detached guest    VMM
@@ -28,7 +31,7 @@
 #include "guest-lwk/abi/abi.h"
 #include "numa/plan.h"
 
-#define PROTO_VERSION 3
+#define PROTO_VERSION 4
 enum proto_type {
 	PROTO_HELLO = 1,
 	PROTO_WELCOME,
@@ -38,7 +41,9 @@ enum proto_type {
 	PROTO_READY,
 	PROTO_QUERY,
 	PROTO_GUEST,
-	PROTO_STOP
+	PROTO_STOP,
+	PROTO_LEAVE,
+	PROTO_STAY
 };
 
 #define PROTO_COMMAND_SIZE 96

@@ -163,6 +163,18 @@ struct abi_exec {
 };
 
 /*
+ * What a process gets from the one that it comes from and that only the LWK knows: filled by
+ * the thread that calls FORK, VFORK or EXEC, at its slot, and read by the proxy until the
+ * answer.
+ */
+struct abi_bequest {
+	uint64_t sig_blocked, sig_ignored;
+	uint64_t sig_pending; /* EXEC: what waits to be unblocked */
+	uint64_t affinity;
+	struct abi_limit limit[ABI_LIMITS];
+};
+
+/*
  * Life of a process. The side that moves it on is named; each move is published by state,
  * followed by an event (host to LWK: abi_core[0].events) or a bell (LWK to proxy).
  *
@@ -210,6 +222,9 @@ struct abi_proc {
 	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
 	uint32_t pad;
 	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
+	uint32_t fork_proc;   /* proxy, with EXEC: 1 + index of the process that this is a copy
+				 of;   0: exec says what it is */
+	uint32_t fork_slot;   /* and of its thread that has called FORK */
 	struct abi_exec exec;
 } __attribute__((aligned(64)));
 
@@ -285,6 +300,7 @@ struct abi_share {
 	 * reused only after the call. 0: nobody's.
 	 */
 	uint64_t peer[ABI_MAX_THREADS];
+	struct abi_bequest bequest[ABI_MAX_THREADS];
 	struct abi_panic panic[ABI_MAX_CORES];
 	struct abi_ring reclaim __attribute__((aligned(ABI_PAGE)));
 	struct abi_ring clean __attribute__((aligned(ABI_PAGE)));
@@ -309,6 +325,7 @@ _Static_assert(sizeof(struct abi_mbox) == 128, "abi");
 _Static_assert(sizeof(struct abi_core) == 512, "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
+_Static_assert(sizeof(struct abi_bequest) == 80, "abi");
 _Static_assert(sizeof(struct abi_share) <= ABI_SHARE_SIZE, "abi");
 
 #endif
