@@ -52,6 +52,16 @@ static void child_begin(struct thread *t, struct vfork *v, const struct new_thre
 		user_write_u32(new->child_tid, v->pid);
 }
 
+/* Its program will need a place in the guest. Another may take it first: then execve() waits.
+ */
+static bool row_free(void)
+{
+	for (u32 i = 0; i < ABI_MAX_PROCS; i++)
+		if (READ_ONCE(machine.share->proc[i].state) == ABI_PROC_FREE)
+			return true;
+	return false;
+}
+
 s64 vfork_begin(const struct new_thread *new)
 {
 	const u64 arg[6] = {new->exit_signal};
@@ -59,7 +69,7 @@ s64 vfork_begin(const struct new_thread *new)
 	struct vfork *v;
 	s64 ret;
 
-	if (t->vfork)
+	if (t->vfork || !row_free())
 		return -EAGAIN;
 	v = kmem_alloc(sizeof(*v));
 	if (!v)

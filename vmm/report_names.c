@@ -5,7 +5,14 @@
 const char *report_call_name(unsigned nr)
 {
 #define NAME(number, call, ...) [number] = #call,
-	static const char *const names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
+	static const char *const names[ABI_MAX_CALLS] = {
+		ABI_SYSCALLS(NAME) /* and the LWK's own */
+			[ABI_CALL_FORK] = "proxy_fork",
+		[ABI_CALL_VFORK] = "proxy_vfork",
+		[ABI_CALL_EXEC] = "proxy_exec",
+		[ABI_CALL_LEAVE] = "proxy_leave",
+		[ABI_CALL_CHILDREN] = "proxy_children",
+	};
 #undef NAME
 
 	return nr < ABI_MAX_CALLS ? names[nr] : NULL;

@@ -362,12 +362,17 @@ enum server_news server_poll(struct server *s)
 	for
 		each_client(s, c)
 		{
+			bool is_main = c->main && c->state == CLIENT_WAITING;
+
 			if (c->state == CLIENT_WAITING)
 				process_retry(s, c);
 			else if (c->state == CLIENT_NEW && !c->main &&
 				 now - c->since_ms > SILENT_MS)
 				client_refuse(
 					s, c, "the connection said nothing: it is closed");
+			/* The main program wanted another execve() than there was room for. */
+			if (is_main && c->state == CLIENT_FREE)
+				return SERVER_LOST;
 		}
 	return stop_poll(s);
 }

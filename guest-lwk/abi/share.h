@@ -222,9 +222,9 @@ struct abi_proc {
 	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
 	uint32_t pad;
 	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
-	uint32_t fork_proc;   /* proxy, with EXEC: 1 + index of the process that this is a copy
-				 of;   0: exec says what it is */
-	uint32_t fork_slot;   /* and of its thread that has called FORK */
+	uint32_t fork_proc; /* proxy, with EXEC: 1 + index of the process that this is a copy
+			       of;   0: exec says what it is */
+	uint32_t fork_slot; /* and of its thread that has called FORK */
 	struct abi_exec exec;
 } __attribute__((aligned(64)));
 
