@@ -85,7 +85,8 @@ static s64 flags_check(const struct new_thread *new)
 	u64 flags = new->flags;
 
 	if (((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND)) ||
-		((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)))
+		((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)) ||
+		((flags & CLONE_FS) && flags & (CLONE_NEWNS | CLONE_NEWUSER)))
 		return -EINVAL;
 	if (flags & CLONE_THREAD
 			? (flags & THREAD_SHARES) != THREAD_SHARES || flags & ~THREAD_FLAGS
