@@ -62,6 +62,31 @@ static s64 blocks_get(struct copy *c, u64 va, u64 want)
 	return 0;
 }
 
+/* An empty granule gets this block, and entries like those of another. -ENOMEM. */
+static s64 entry_copy(u64 *entry, u64 block, u64 from)
+{
+	u64 move = block - pt_block(from);
+	const u64 *other;
+	u64 *table;
+
+	if (pt_is_large(from)) {
+		*entry = from + move;
+		return 0;
+	}
+	other = gpa_to_ptr(from & PTE_ADDR);
+	table = kpage_alloc();
+	if (!table)
+		return -ENOMEM;
+	for (u32 i = 0; i < PAGE_SIZE / sizeof(*table); i++)
+		if (other[i] & PTE_POPULATED)
+			table[i] = other[i] + move;
+	/* Entry 0 of a table always has the address (pt.h). */
+	if (!table[0])
+		table[0] = block;
+	*entry = ptr_to_gpa(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
+	return 0;
+}
+
 static s64 granule_copy(struct copy *c, const u64 *from, u64 va, u64 end)
 {
 	const struct gib_slot *slot = mm_slot_find(c->to, va);
@@ -77,7 +102,7 @@ static s64 granule_copy(struct copy *c, const u64 *from, u64 va, u64 end)
 	} else if (!c->left && blocks_get(c, va, run_length(from, to, va, end))) {
 		return -ENOMEM;
 	}
-	if (pt_copy(to, c->block, *from))
+	if (entry_copy(to, c->block, *from))
 		return -ENOMEM;
 	c->block += BLOCK_SIZE;
 	c->left--;

@@ -320,27 +320,6 @@ bool pt_all_populated(u64 entry, u64 start, u64 end)
 	return all;
 }
 
-s64 pt_copy(u64 *entry, u64 block, u64 from)
-{
-	const u64 *other = granule_table(from);
-	u64 *table, move = block - pt_block(from);
-
-	if (!other) {
-		*entry = from + move;
-		return 0;
-	}
-	table = kpage_alloc();
-	if (!table)
-		return -ENOMEM;
-	for (u32 i = 0; i < ENTRIES; i++)
-		if (other[i] & PTE_POPULATED)
-			table[i] = other[i] + move;
-	if (!table[0])
-		table[0] = block;
-	*entry = table_entry(table);
-	return 0;
-}
-
 s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)
 {
 	u64 *entry = pt_granule(mm, va, true);

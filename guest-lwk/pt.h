@@ -89,8 +89,6 @@ static inline bool pt_hide_untouched(u64 *entry)
 		       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* An empty granule gets this block, and entries like those of another. -ENOMEM. */
-s64 pt_copy(u64 *entry, u64 block, u64 from);
 /* True if all of [start, end) of the granule is populated. */
 bool pt_all_populated(u64 entry, u64 start, u64 end);
 /* Maps one page that is no block's (the vDSO), read-only. -ENOMEM. */
