@@ -47,7 +47,6 @@ struct core {
 		*xstate_owner; /* whose vector state is in the registers, NULL: nobody's */
 	bool need_resched;
 	u64 slice_end;  /* TSC at which the current thread's slice ends, 0: no slice */
-	u64 busy_since; /* TSC when current was switched in, for CPU time */
 	struct thread
 		*bases_owner;   /* whose FS and GS bases are in the registers, NULL: nobody's */
 	struct thread *leaving; /* dead or moving to leaving_to: the idle loop sees it off */
@@ -64,12 +63,12 @@ extern u32 ncores; /* cores of this guest */
 struct machine {
 	bool software_kvm; /* ring 0 is emulated: keep it short, no xsave */
 	bool first_touch;  /* default commit mode */
-	bool gib_pages;    /* the CPU maps 1 GiB leaves */
 	u64 tsc_khz;
 	u64 tsc_hz;
 	u32 poll_ns;
 	u64 xcr0;
-	u32 xstate_size; /* bytes of a standard XSAVE area */
+	u32 xstate_size;             /* bytes of a standard XSAVE area */
+	u64 window_gpa, window_size; /* size 0: there is none */
 	struct abi_share *share;
 };
 extern struct machine machine;

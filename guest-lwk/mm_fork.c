@@ -29,10 +29,13 @@ static s64 slots_copy(struct copy *c)
 	return 0;
 }
 
+/* What is mapped of files in the window is not copied yet: who has that cannot fork. */
 static s64 vmas_copy(struct copy *c)
 {
 	for (const struct vma *v = c->from->first; v; v = v->next)
-		if (!(v->flags & VMA_FIXED_KERNEL) &&
+		if (v->flags & VMA_WINDOW)
+			return -ENOMEM;
+		else if (!(v->flags & VMA_FIXED_KERNEL) &&
 			vma_add(c->to, v->start, v->end, v->prot, v->flags))
 			return -ENOMEM;
 	return 0;

@@ -2,6 +2,7 @@
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/kmem.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pt.h"
 
 struct gib_slot *mm_slot_find(struct mm *mm, u64 va)
@@ -20,7 +21,8 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct place
 	va = ALIGN_DOWN(va, GIB_SIZE);
 	/* A proxy cannot map at address 0 (vm.mmap_min_addr), so the first GiB stays in 2 MiB
 	 * blocks. */
-	if (va < GIB_SIZE || !pmem_has_gib() || !pt_gib_empty(mm, va))
+	if (va < GIB_SIZE || !pmem_has_gib() || !pt_gib_empty(mm, va) ||
+		mm_window_meets(mm, va, va + GIB_SIZE))
 		return NULL;
 	struct gib_slot *slot = kmem_alloc(sizeof(*slot));
 
@@ -34,7 +36,7 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct place
 	slot->va = va;
 	slot->next = mm->slots;
 	mm->slots = slot;
-	mm->committed += GIB_SIZE;
+	mm_account(proc, GIB_SIZE);
 	log_append(proc, ABI_LOG_MAP, va, GIB_SIZE, slot->gpa);
 	return slot;
 }
@@ -47,7 +49,7 @@ void mm_slot_free(struct process *proc, struct gib_slot *slot)
 	while (*at != slot)
 		at = &(*at)->next;
 	*at = slot->next;
-	proc->mm->committed -= GIB_SIZE;
+	mm_account(proc, -GIB_SIZE);
 	pmem_free(slot->gpa, GIB_SIZE, slot->va, proc->index, pos);
 	kmem_free(slot, sizeof(*slot));
 }

@@ -16,10 +16,11 @@ struct range {
 	struct range *next; /* of the same node */
 };
 
-#define MAX_RANGES 64
+#define MAX_RANGES 100
 static struct range ranges[MAX_RANGES];
 static struct range *of_node[MAX_NODES]; /* lists of them, in the order they came */
 static u64 small_nodes;                  /* those that have ranges of 2 MiB */
+static u64 small_bytes[MAX_NODES];       /* how much in those */
 static u32 nranges;
 static u64 total_bytes;
 static u64 pending_bytes; /* in the reclaim ring, not back yet */
@@ -47,6 +48,7 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node)
 	r->node = node;
 	r->gib = host_page == GIB_SIZE;
 	small_nodes |= r->gib ? 0 : 1ULL << node;
+	small_bytes[node] += r->gib ? 0 : r->nblocks * BLOCK_SIZE;
 	r->map = kmem_boot_alloc(words * 8);
 	memset(r->map, 0xff, r->nblocks / 64 * 8);
 	if (r->nblocks % 64)
@@ -271,6 +273,17 @@ u64 pmem_free_blocks(void)
 	return n;
 }
 
+u64 pmem_small_least(void)
+{
+	u64 least = ~0ULL;
+
+	if (nodes.nmemory == 1 || !pmem_has_gib())
+		return 0;
+	for (u64 left = nodes.memory; left; left &= left - 1)
+		least = MIN(least, small_bytes[node_first(left)]);
+	return least;
+}
+
 bool pmem_has_gib(void)
 {
 	for (u32 i = 0; i < nranges; i++)
@@ -299,42 +312,57 @@ u64 pmem_alloc_gib(const struct placement *place)
 	return gpa;
 }
 
+/* Caller holds pmem_lock. */
 static void reclaim_add(const struct abi_reclaim_rec *rec)
 {
 	struct abi_ring *ring = &machine.share->reclaim;
 
-	spin_lock(&pmem_lock);
 	/* The janitor takes from the other end whatever we do: this wait ends. */
 	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS)
 		cpu_pause();
 	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = *rec;
-	pending_bytes += rec->len;
-	range_of(rec->gpa)->npending += rec->len / BLOCK_SIZE;
 	store_release(&ring->head, ring->head + 1);
 	/* The clean ring is as long as this one, so neither side can be stuck behind the other.
 	 */
 	clean_take();
-	spin_unlock(&pmem_lock);
 }
 
-void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+static void reclaim_ring(void)
 {
-	while (len) { /* a record for each range: neighbours may be of different nodes */
-		const struct range *r = range_of(gpa);
-		u64 part = MIN(len, r->gpa + r->nblocks * BLOCK_SIZE - gpa);
-
-		reclaim_add(&(struct abi_reclaim_rec){
-			.gpa = gpa, .len = part, .va = va, .pos = log_pos, .proc = proc});
-		gpa += part;
-		va += part;
-		len -= part;
-	}
 	/* janitor_idle is set by the VMM before its last look at the ring (full fences on both
 	 * sides). */
 	fence_full();
 	if (READ_ONCE(machine.share->janitor_idle) &&
 		__atomic_exchange_n(&machine.share->janitor_idle, 0, __ATOMIC_SEQ_CST))
 		outl(ABI_PORT_BELL, ABI_BELL_VMM);
+}
+
+void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+{
+	while (len) { /* a record for each range: neighbours may be of different nodes */
+		struct range *r = range_of(gpa);
+		u64 part = MIN(len, r->gpa + r->nblocks * BLOCK_SIZE - gpa);
+
+		spin_lock(&pmem_lock);
+		pending_bytes += part;
+		r->npending += part / BLOCK_SIZE;
+		reclaim_add(&(struct abi_reclaim_rec){
+			.gpa = gpa, .len = part, .va = va, .pos = log_pos, .proc = proc});
+		spin_unlock(&pmem_lock);
+		gpa += part;
+		va += part;
+		len -= part;
+	}
+	reclaim_ring();
+}
+
+void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+{
+	spin_lock(&pmem_lock);
+	reclaim_add(&(struct abi_reclaim_rec){
+		.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc});
+	spin_unlock(&pmem_lock);
+	reclaim_ring();
 }
 
 bool pmem_wait(void)

@@ -3,6 +3,7 @@
  * 0. */
 #include "guest-lwk/process.h"
 #include "guest-lwk/fork.h"
+#include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process_exec.h"
@@ -14,7 +15,7 @@ struct thread threads[ABI_MAX_THREADS];
 
 #define SIGKILL 9
 
-static void bell(const struct process *proc)
+void process_bell(const struct process *proc)
 {
 	outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));
 }
@@ -39,6 +40,8 @@ static void process_map(struct process *proc)
 	proc->threads = NULL;
 	proc->nthreads = 0;
 	proc->dead_cpu_tsc = 0;
+	proc->persona = 0;
+	proc->undumpable = proc->thp_disabled = false;
 	proc->affinity = ncores == 64 ? ~0ULL : (1ULL << ncores) - 1;
 	if (p->affinity & proc->affinity)
 		proc->affinity &= p->affinity;
@@ -50,7 +53,7 @@ static void process_map(struct process *proc)
 	if (!p->refused)
 		p->refused = (s32)trace_open(proc);
 	if (state_move(proc, ABI_PROC_EXEC, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED))
-		bell(proc);
+		process_bell(proc);
 }
 
 static void process_running(struct process *proc)
@@ -76,7 +79,7 @@ static void process_go(struct process *proc)
 	if (!t) {
 		p->refused = -EAGAIN;
 		if (state_move(proc, ABI_PROC_GO, ABI_PROC_REFUSED))
-			bell(proc);
+			process_bell(proc);
 		return;
 	}
 	t->tid = proc->pid;
@@ -114,6 +117,18 @@ static void mm_unload(struct mm *mm)
 	}
 }
 
+/* An answer that came and that nobody has read may have given references to the window. */
+static void mbox_clear(const struct process *proc, struct abi_mbox *mbox)
+{
+	const struct abi_window_answer *a = (const void *)mbox->arg;
+
+	if (load_acquire(&mbox->state) == ABI_MBOX_DONE && !mbox->ret &&
+		(mbox->nr == ABI_CALL_MAP_FILE || mbox->nr == ABI_CALL_WINDOW_GROW ||
+			mbox->nr == ABI_CALL_SHMAT))
+		pmem_free_window(a->gpa, a->len, 0, proc->index, proc->share->log_head);
+	store_release(&mbox->state, ABI_MBOX_IDLE);
+}
+
 /* GONE, and no thread left: everything goes back, the index is free. */
 static void process_reap(struct process *proc)
 {
@@ -128,7 +143,7 @@ static void process_reap(struct process *proc)
 	itimers_end(proc);
 	for (u32 i = 0; i < ABI_MAX_THREADS; i++)
 		if (share->mbox[i].proc == proc->index && share->mbox[i].state != ABI_MBOX_IDLE)
-			store_release(&share->mbox[i].state, ABI_MBOX_IDLE);
+			mbox_clear(proc, &share->mbox[i]);
 	/* Nobody is left to apply it: the next process begins with an empty log. */
 	store_release(&proc->share->log_applied, proc->share->log_head);
 	store_release(&proc->share->state, ABI_PROC_FREE);
@@ -144,6 +159,8 @@ static void process_gone(struct process *proc)
 	spin_lock(&proc->lock);
 	bool empty = !proc->nthreads;
 
+	/* Also those who waited for the proxy's answer whatever happened. */
+	process_kick(proc);
 	spin_unlock(&proc->lock);
 	if (empty)
 		process_reap(proc);
@@ -196,7 +213,7 @@ void process_finished(struct process *proc)
 {
 	proc->share->exit_wait = proc->exit_wait;
 	if (state_move(proc, ABI_PROC_RUNNING, ABI_PROC_EXITED)) {
-		bell(proc);
+		process_bell(proc);
 		return;
 	}
 	/* GONE: its proxy died first. Core 0 reaps when this thread has left its stack. */

@@ -18,13 +18,23 @@
 
 enum thread_state { THREAD_FREE, THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 /* Why a thread is blocked: tells who may wake it before its time. */
-enum thread_wait { WAIT_NONE, WAIT_FORWARD, WAIT_FUTEX, WAIT_SLEEP, WAIT_SIGNAL, WAIT_STOPPED };
+enum thread_wait {
+	WAIT_NONE,
+	WAIT_FORWARD,
+	WAIT_FUTEX,
+	WAIT_SLEEP,
+	WAIT_SIGNAL,
+	WAIT_STOPPED,
+	WAIT_WHOLE /* for the proxy, whatever happens */,
+	WAIT_MAPPING /* mm_window_settle() */
+};
 
 struct futex_wait {
 	struct thread *next;         /* in the bucket's list; under the bucket's lock */
 	struct futex_bucket *bucket; /* NULL: not queued (woken) */
 	u64 key;                     /* gpa of the word */
 	u32 bitset;
+	u32 *counted; /* where it is counted while it waits on the host, NULL: nowhere */
 };
 
 struct thread {
@@ -36,12 +46,12 @@ struct thread {
 	u8 *xstate; /* XSAVE area, 64-byte aligned, made at first need */
 
 	/* Its own core only. */
-	u64 ksp;            /* saved kernel stack pointer while not running */
-	u64 fsbase, gsbase; /* while not running */
-	bool xstate_saved;  /* xstate[] holds its vector state (else it is in
-			       core->xstate_owner's registers  or, for a thread that never ran,
-			       the initial state) */
-	u64 cpu_tsc;        /* CPU time consumed up to the last switch */
+	u64 ksp;                    /* saved kernel stack pointer while not running */
+	u64 fsbase, gsbase;         /* while not running */
+	bool xstate_saved;          /* xstate[] holds its vector state (else it is in
+				       core->xstate_owner's registers  or, for a thread that never ran,
+				       the initial state) */
+	struct abi_thread *account; /* in the share area; of an idle thread: not */
 
 	/* Run queue lock of its core. */
 	enum thread_state state;
@@ -52,6 +62,7 @@ struct thread {
 	struct thread *next;    /* in proc->threads */
 	struct signals signals; /* see signal.h */
 	u64 affinity;           /* guest cores it may run on */
+	u8 sched_policy;        /* told back, and nothing else: sched_policy.c */
 
 	/* Itself only. */
 	enum thread_wait wait;
@@ -65,6 +76,7 @@ struct thread {
 	struct vfork
 		*vfork; /* it plays the child of its vfork(); NULL: it does not (vfork.h) */
 	struct forking *forking; /* what core 0 copies while it waits in fork() (fork.h) */
+	bool log_behind; /* its proxy has much of the mapping log to apply: wait (log.c) */
 	bool move_asked; /* affinity changed by somebody: move at the next return to the program
 			  */
 };
@@ -80,9 +92,11 @@ struct process {
 	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */
 	struct thread *threads;
 	u32 nthreads;
-	bool exiting;  /* everybody leaves at the next chance */
-	bool stopped;  /* SIGSTOP or the like: threads wait in the kernel */
-	u32 exit_wait; /* wait status once exiting */
+	bool exiting;                  /* everybody leaves at the next chance */
+	bool stopped;                  /* SIGSTOP or the like: threads wait in the kernel */
+	u32 exit_wait;                 /* wait status once exiting */
+	u32 persona;                   /* of personality(), told back like the next two */
+	bool undumpable, thp_disabled; /* prctl() */
 	struct sighand sighand;
 	struct itimers itimers; /* timer.h */
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */
@@ -96,6 +110,13 @@ struct process {
 
 extern struct process processes[ABI_MAX_PROCS];
 extern struct thread threads[ABI_MAX_THREADS];
+
+/* mm.lock is held: bytes of blocks that it has got, or, negative, given back. */
+static inline void mm_account(struct process *proc, u64 bytes)
+{
+	proc->mm->committed += bytes;
+	WRITE_ONCE(proc->share->memory, proc->mm->committed);
+}
 
 static inline struct regs *thread_regs(struct thread *t)
 {
@@ -118,6 +139,8 @@ void thread_reap(struct thread *t);
 /* Begins the end of a process with this wait status (first caller wins); its threads leave by
  * themselves. */
 void process_exit(struct process *proc, u32 wait_status);
+/* Rings for its proxy. */
+void process_bell(const struct process *proc);
 /* Called by the last thread on its way out. */
 void process_finished(struct process *proc);
 /* An event from the host (abi_core.events) for process `index`; core 0. */

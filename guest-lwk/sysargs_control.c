@@ -90,6 +90,15 @@ static const struct command msgctls[] = {
 	{13, 13, 120, RW}, /* MSG_STAT_ANY */
 };
 
+static const struct command shmctls[] = {
+	{1, 1, 112, R},    /* IPC_SET */
+	{2, 2, 112, RW},   /* IPC_STAT */
+	{3, 3, 72, RW},    /* IPC_INFO */
+	{13, 13, 112, RW}, /* SHM_STAT */
+	{14, 14, 48, RW},  /* SHM_INFO */
+	{15, 15, 112, RW}, /* SHM_STAT_ANY */
+};
+
 static const struct command prctls[] = {
 	{2, 2, 4, RW},    /* PR_GET_PDEATHSIG */
 	{15, 15, 16, R},  /* PR_SET_NAME */
@@ -159,6 +168,17 @@ static void ioctl(struct sysargs *sa, u32 i)
 		ifconf_buffer(sa, i);
 }
 
+/*
+ * struct msgbuf: the type, and as many bytes as are said. A length that no message can have is
+ * EINVAL, after the type was read.
+ */
+static void message(struct sysargs *sa, u32 i, u32 prot)
+{
+	u64 len = sa->arg[2] > SYSARGS_RW_MAX ? 0 : sa->arg[2];
+
+	sysargs_pointer(sa, i, sizeof(u64) + len, prot);
+}
+
 void sysargs_control(struct sysargs *sa, u32 i)
 {
 	switch (sa->nr) {
@@ -177,11 +197,14 @@ void sysargs_control(struct sysargs *sa, u32 i)
 	case ABI_NR_msgctl:
 		by_table(sa, i, msgctls, ARRAY_SIZE(msgctls), sa->arg[1] & IPC_CMD);
 		break;
+	case ABI_NR_shmctl:
+		by_table(sa, i, shmctls, ARRAY_SIZE(shmctls), sa->arg[1] & IPC_CMD);
+		break;
 	case ABI_NR_msgsnd:
-		sysargs_pointer(sa, i, 8 + MIN(sa->arg[2], SYSARGS_RW_MAX), R);
+		message(sa, i, R);
 		break;
 	default: /* msgrcv */
-		sysargs_pointer(sa, i, 8 + MIN(sa->arg[2], SYSARGS_RW_MAX), RW);
+		message(sa, i, RW);
 		break;
 	}
 }

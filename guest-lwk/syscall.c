@@ -39,7 +39,7 @@ static const char *const refused_names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
 
 static const struct abi_call calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(ABI_CALL_ROW)};
 
-static void account(u32 nr, s64 ret, u64 tsc)
+void syscall_account(u32 nr, s64 ret, u64 tsc)
 {
 	struct abi_call_stat *stat = &machine.share->call[this_core()->index][nr];
 
@@ -95,12 +95,14 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 		return ret;
 	if (sa.masked)
 		signal_mask_swap(sa.mask);
+	if (nr == ABI_NR_open || nr == ABI_NR_openat)
+		mempolicy_publish(t->proc);
 	start = rdtsc();
 	if (sa.masked && signal_pending_now())
 		ret = -EINTR;
 	else
 		ret = fwd_call(nr, sa.arg, sa.hi ? sa.lo : 0, sa.hi);
-	account(nr, ret, rdtsc() - start);
+	syscall_account(nr, ret, rdtsc() - start);
 	if (ret < 0 && machine.share->mbox[t->slot].signal)
 		raise_for_call(t, machine.share->mbox[t->slot].signal);
 	if (sa.masked) {
@@ -120,7 +122,7 @@ s64 syscall_proxy(u32 nr, const u64 arg[6])
 	u64 start = rdtsc();
 	s64 ret = fwd_call(nr, arg, 0, ABI_USER_END);
 
-	account(nr, ret, rdtsc() - start);
+	syscall_account(nr, ret, rdtsc() - start);
 	return ret;
 }
 
@@ -141,7 +143,7 @@ static s64 refuse(u64 nr)
 	if (nr < ABI_MAX_CALLS && calls[nr].class == ABI_REFUSED)
 		ret = -(s64)calls[nr].refused;
 	if (nr < ABI_MAX_CALLS)
-		account((u32)nr, ret, 0);
+		syscall_account((u32)nr, ret, 0);
 	if (!first_refusal(seen))
 		return ret;
 	if (nr < ABI_MAX_CALLS && refused_names[nr])
@@ -174,7 +176,7 @@ static s64 call_any(u64 nr, const u64 arg[6])
 }
 
 /* Not at once: forwarded, refused, or somebody is traced. */
-static s64 dispatch_other(const struct regs *regs, u64 nr)
+static APART s64 dispatch_other(const struct regs *regs, u64 nr)
 {
 	const u64 arg[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
 	s64 ret;

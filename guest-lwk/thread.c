@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads: their slots, their making and their end. */
 #include "guest-lwk/futex.h"
+#include "guest-lwk/futex_host.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/robust.h"
 #include "guest-lwk/sched.h"
@@ -84,6 +85,8 @@ static void thread_clear(struct thread *t, struct process *proc)
 	t->tid = proc->pid;
 	t->ksp = (u64)frame;
 	t->affinity = proc->affinity;
+	t->account = &machine.share->thread[slot];
+	*t->account = (struct abi_thread){.seq = machine.share->mbox[slot].seq};
 	machine.share->peer[slot] = 0; /* of a call that its last thread died in */
 }
 
@@ -102,10 +105,12 @@ static bool thread_link(struct thread *t)
 			t->affinity = parent->affinity;
 			t->signals.blocked = parent->signals.blocked;
 			t->policy = parent->policy;
+			t->sched_policy = parent->sched_policy;
 			t->interleaved = parent->interleaved;
 		}
 		t->next = proc->threads;
 		proc->threads = t;
+		WRITE_ONCE(t->account->proc, proc->index + 1);
 		WRITE_ONCE(proc->share->nthreads, ++proc->nthreads);
 	}
 	spin_unlock(&proc->lock);
@@ -130,7 +135,7 @@ struct thread *thread_create(struct process *proc)
 }
 
 /*
- * What the program's other threads wait for. Not when the whole process ends: nobody would
+ * What the program's other threads wait for. Not when the whole process ends and nobody would
  * look.
  */
 static void tell_others(struct thread *t)
@@ -138,6 +143,19 @@ static void tell_others(struct thread *t)
 	robust_exit(t);
 	if (t->clear_child_tid && !user_write_u32(t->clear_child_tid, 0))
 		futex_wake_addr(t->clear_child_tid, 1);
+}
+
+/* The running thread's account becomes its process's. */
+static void account_end(struct thread *t)
+{
+	struct abi_proc *p = t->proc->share;
+	const struct abi_core *c = t->core->share;
+
+	t->proc->dead_cpu_tsc += sched_cpu_tsc(t);
+	WRITE_ONCE(p->dead_cpu_tsc, t->proc->dead_cpu_tsc);
+	p->dead_local += t->account->local + c->n_syscalls_local - c->local_since;
+	p->dead_forwarded += machine.share->mbox[t->slot].seq - t->account->seq;
+	WRITE_ONCE(t->account->proc, 0);
 }
 
 /*
@@ -153,7 +171,7 @@ static void thread_unlink(struct thread *t, u32 code)
 	for (at = &proc->threads; *at != t; at = &(*at)->next)
 		;
 	*at = t->next;
-	proc->dead_cpu_tsc += sched_cpu_tsc(t);
+	account_end(t);
 	if (!proc->exiting)
 		proc->exit_wait = (code & 0xff) << 8;
 	WRITE_ONCE(proc->share->nthreads, --proc->nthreads);
@@ -169,7 +187,9 @@ void thread_exit(u32 code)
 	struct thread *t = current_thread();
 
 	vfork_drop(t);
-	if (!READ_ONCE(t->proc->exiting))
+	futex_host_exit(t);
+	/* Words of the window are looked at by other processes, too. */
+	if (!READ_ONCE(t->proc->exiting) || READ_ONCE(t->proc->mm->windows))
 		tell_others(t);
 	signal_exit_thread(t);
 	trace_exit();

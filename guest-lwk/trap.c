@@ -2,6 +2,7 @@
 #include "guest-lwk/trap.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/pt.h"
 #include "guest-lwk/sched.h"
@@ -74,6 +75,8 @@ static void thread_work(struct core *core, struct thread *t, struct regs *regs)
 		sched_move_self();
 	} else if (READ_ONCE(t->proc->stopped)) {
 		stop_here(t);
+	} else if (t->log_behind) {
+		log_catch_up(t);
 	} else {
 		signal_deliver(regs);
 	}
@@ -86,25 +89,35 @@ static void thread_work(struct core *core, struct thread *t, struct regs *regs)
  * interrupts on. The flags are read this once: where ring 0 is emulated a look before as well
  * would be a tenth of a short call.
  */
-static void user_return(struct regs *regs)
+static ALWAYS_INLINE bool user_may_run(struct core *core)
 {
-	for (;;) {
-		struct core *core = this_core();
-		struct thread *t = core->current;
+	struct thread *t = core->current;
 
-		WRITE_ONCE(core->share->in_user, 1);
-		WRITE_ONCE(core->share->need_irq, 1);
-		fence_full();
-		if (core->tlb_seen != READ_ONCE(t->proc->mm->tlb_gen))
-			mm_flush_self(core);
-		if (likely(!host_waits(core) && !thread_waits(core, t)))
-			return;
-		kernel_enter();
+	WRITE_ONCE(core->share->in_user, 1);
+	WRITE_ONCE(core->share->need_irq, 1);
+	fence_full();
+	if (core->tlb_seen != READ_ONCE(t->proc->mm->tlb_gen))
+		mm_flush_self(core);
+	return !host_waits(core) && !thread_waits(core, t);
+}
+
+/* Pending work, done until there is none. The core may be another one after each turn. */
+static APART void user_work(struct regs *regs)
+{
+	do {
+		struct core *core = kernel_enter();
+
 		if (host_waits(core))
 			host_poll(core);
-		if (thread_waits(core, t))
-			thread_work(core, t, regs);
-	}
+		if (thread_waits(core, core->current))
+			thread_work(core, core->current, regs);
+	} while (!user_may_run(this_core()));
+}
+
+static void user_return(struct regs *regs)
+{
+	if (unlikely(!user_may_run(this_core())))
+		user_work(regs);
 }
 
 static void syscall_serve(struct regs *regs)
@@ -144,19 +157,34 @@ static void soft_syscall(struct regs *regs)
 	syscall_serve(regs);
 }
 
-static void page_fault(struct core *core, struct regs *regs)
+static APART void page_fault(struct core *core, struct regs *regs)
 {
 	u64 va = cr2_read();
-	s64 ret = mm_fault(
-		core->current->proc, va, regs->error & PF_WRITE, regs->error & PF_FETCH);
+	struct process *proc = core->current->proc;
+	s64 ret = mm_fault(proc, va, regs->error & PF_WRITE, regs->error & PF_FETCH);
 
+	/* It may be another core's program by then, but its counters are anybody's. */
+	if (ret == -EAGAIN)
+		ret = mm_window_wait(proc, va);
 	if (!ret)
 		core->share->n_faults++;
 	else
 		fault_page(regs, va, ret);
 }
 
-static void interrupt(struct core *core, u64 vector)
+/*
+ * The host found no memory behind a page of the window: a file was truncated. The instruction
+ * is made again, faults here, and the proxy is asked (mm_window_wait). bad_len 0: not even the
+ * host knows which page it is.
+ */
+static APART bool window_bad(struct core *core)
+{
+	u64 gpa = READ_ONCE(core->share->bad_gpa), len = READ_ONCE(core->share->bad_len);
+
+	return len && !mm_window_bad(core->current->proc, gpa, len);
+}
+
+static APART void interrupt(struct core *core, u64 vector)
 {
 	wrmsr(MSR_X2APIC_EOI, 0);
 	switch (vector) {
@@ -189,6 +217,10 @@ void trap_user(struct regs *regs)
 	} else if ((regs->vector & 0xff) >= 0xe0) {
 		if ((regs->vector & 0xff) != ABI_VEC_SPURIOUS)
 			interrupt(core, regs->vector & 0xff);
+	} else if (regs->vector == ABI_VEC_BAD) {
+		core->share->n_exceptions++;
+		if (!window_bad(core))
+			fault_page(regs, 0, -ENOMEM);
 	} else {
 		core->share->n_exceptions++;
 		fault_exception(regs);
@@ -216,6 +248,17 @@ static void kernel_bug(struct regs *regs)
 		regs->error, regs->rip, p->cr2);
 }
 
+static s64 fault_in(const struct core *core, u64 va, bool write)
+{
+	struct process *proc = core->current->proc;
+	s64 ret = mm_fault(proc, va, write, false);
+
+	/* Not on the way out: the proxy may be gone, and the mailbox in use. */
+	if (ret == -EAGAIN && !READ_ONCE(proc->exiting))
+		ret = mm_window_wait(proc, va);
+	return ret;
+}
+
 /* A program's address, used by the kernel for it: commit, or continue at the failing end of
  * uaccess. */
 static void uaccess_fixup(struct regs *regs)
@@ -225,8 +268,12 @@ static void uaccess_fixup(struct regs *regs)
 
 	/* mm_flush() of another core may wait for us with mm.lock held. */
 	store_release(&core->uaccess, 0);
-	if (mm_fault(core->current->proc, va, regs->error & PF_WRITE, false))
+	/* A software KVM may tell it an instruction late: then what was read is nothing. */
+	if (regs->vector == ABI_VEC_BAD)
+		window_bad(core);
+	if (regs->vector == ABI_VEC_BAD || fault_in(core, va, regs->error & PF_WRITE))
 		regs->rip = (u64)uaccess_fault;
+	core = this_core(); /* the thread may have waited, and moved */
 	WRITE_ONCE(core->uaccess, 1);
 	fence_full();
 	mm_flush_self(core);
@@ -237,10 +284,10 @@ void trap_kernel(struct regs *regs)
 	if ((regs->vector & 0xff) >= 0xe0) {
 		if ((regs->vector & 0xff) != ABI_VEC_SPURIOUS)
 			interrupt(this_core(), regs->vector & 0xff);
-	} else if (regs->vector == VECTOR_PF && regs->rip >= (u64)uaccess_begin &&
-		   regs->rip < (u64)uaccess_end) {
+	} else if ((regs->vector == VECTOR_PF || regs->vector == ABI_VEC_BAD) &&
+		   regs->rip >= (u64)uaccess_begin && regs->rip < (u64)uaccess_end) {
 		uaccess_fixup(regs);
-	} else {
+	} else if (regs->vector != ABI_VEC_BAD) { /* which may come behind the instruction */
 		kernel_bug(regs);
 	}
 }

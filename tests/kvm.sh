@@ -8,7 +8,7 @@
 # lab under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
-#   SOAK_RUNS  of hello in soak [200]
+#   SOAK_RUNS  of hello in soak [200]      EXEC_RUNS  in one guest, one after the other [200]
 cd "$(dirname "$0")/.." || exit 1
 export TESTS="$PWD/tests"
 OUT=${OUT:-out/kvm}
@@ -20,6 +20,7 @@ CORES=${CORES:-0-1}
 CASE_SECONDS=${CASE_SECONDS:-60}
 RING=${RING:-kvm}
 SOAK_RUNS=${SOAK_RUNS:-200}
+EXEC_RUNS=${EXEC_RUNS:-200}
 
 . tests/ring.sh
 . tests/host_state.sh
@@ -29,6 +30,7 @@ SOAK_RUNS=${SOAK_RUNS:-200}
 . tests/command.sh
 . tests/views.sh
 . tests/exec.sh
+. tests/window.sh
 . tests/trace.sh
 . tests/abi/abi.sh
 . tests/bad/input.sh
@@ -64,7 +66,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs dynamic command exec abi views trace bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec window abi views trace bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -74,6 +76,7 @@ for part; do
 	command) run_command ;;
 	views) run_views ;;
 	exec) run_exec ;;
+	window) run_window ;;
 	trace) run_trace ;;
 	abi) run_abi ;;
 	bad) run_bad_input && run_bad_host ;;

@@ -14,6 +14,7 @@ int cmd_exec(char *const *argv);
 /* What a proxy executes for its program's execve(): nothing for a shell. */
 int cmd_resume(char *const *argv);
 int cmd_ps(char *const *argv);
+int cmd_stat(char *const *argv);
 int cmd_stop(char *const *argv);
 int cmd_plan(char *const *argv);
 int cmd_check(char *const *argv);

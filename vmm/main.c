@@ -14,6 +14,7 @@ static const struct {
 	{"exec", cmd_exec},
 	{"resume", cmd_resume},
 	{"ps", cmd_ps},
+	{"stat", cmd_stat},
 	{"stop", cmd_stop},
 	{"plan", cmd_plan},
 	{"check", cmd_check},

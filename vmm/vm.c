@@ -39,17 +39,18 @@ static int caps_enable(struct vm *vm, struct problem *problem)
 	err = kvm_cap_enable(vm->vm_fd, KVM_CAP_X2APIC_API, X2APIC_FLAGS);
 	if (err)
 		return kvm_problem(problem, err, "KVM_CAP_X2APIC_API");
-	if (vm->plan->cores_shared) {
+	if (vm->plan->cores_shared && kvm_extension(vm->vm_fd, KVM_CAP_HALT_POLL) > 0)
 		/* A halted vCPU must leave its core to the proxies at once. Older KVMs poll
 		 * anyway. */
-		if (kvm_extension(vm->vm_fd, KVM_CAP_HALT_POLL) > 0)
-			(void)kvm_cap_enable(vm->vm_fd, KVM_CAP_HALT_POLL, 0);
-		return 0;
-	}
+		(void)kvm_cap_enable(vm->vm_fd, KVM_CAP_HALT_POLL, 0);
 	mask = kvm_extension(vm->vm_fd, KVM_CAP_X86_DISABLE_EXITS);
-	if (vm->software || mask <= 0 || !(mask & EXITS_OFF))
+	if (mask <= 0)
 		return 0;
-	err = kvm_cap_enable(vm->vm_fd, KVM_CAP_X86_DISABLE_EXITS, mask & EXITS_OFF);
+	if (vm->software)
+		mask &= KVM_X86_DISABLE_EXITS_HLT;
+	else
+		mask &= vm->plan->cores_shared ? 0 : EXITS_OFF;
+	err = mask ? kvm_cap_enable(vm->vm_fd, KVM_CAP_X86_DISABLE_EXITS, mask) : 0;
 	return err ? kvm_problem(problem, err, "KVM_CAP_X86_DISABLE_EXITS") : 0;
 }
 
@@ -115,6 +116,34 @@ static int slots_add(struct vm *vm, struct problem *problem)
 			return err;
 	}
 	return slot_add(vm, plan->nextents, ABI_SHARE_GPA, ABI_SHARE_SIZE, vm->share, problem);
+}
+
+/* Not in the map: the VMM itself never touches what is mapped there, which may vanish. */
+static int window_add(struct vm *vm, struct problem *problem)
+{
+	const struct plan *plan = vm->plan;
+	int err;
+
+	if (!plan->window_size)
+		return 0;
+	err = window_create(&vm->window, plan->window_gpa, plan->window_size, problem);
+	if (err)
+		return err;
+	err = kvm_slot_add(vm->vm_fd, plan->nextents + 1, vm->window.gpa, vm->window.size,
+		vm->window.host);
+	if (!err)
+		return 0;
+	window_destroy(&vm->window);
+	vm->window.size = 0;
+	return problem_set(problem, err, EXIT_LWVMM_FAILED,
+		"window: KVM refused a slot of %lu MiB (%s): ask for less with --window",
+		(unsigned long)(plan->window_size >> 20), strerror(-err));
+}
+
+static void window_remove(struct vm *vm)
+{
+	if (vm->window.size)
+		window_destroy(&vm->window);
 }
 
 static void bells_destroy(struct vm *vm)
@@ -227,15 +256,20 @@ int vm_create(struct vm *vm, const struct plan *plan, const struct memory *memor
 	err = slots_add(vm, problem);
 	if (err)
 		goto fail_share;
-	err = bells_create(vm, problem);
+	err = window_add(vm, problem);
 	if (err)
 		goto fail_share;
+	err = bells_create(vm, problem);
+	if (err)
+		goto fail_window;
 	err = vcpus_create(vm, problem);
 	if (err)
 		goto fail_bells;
 	return 0;
 fail_bells:
 	bells_destroy(vm);
+fail_window:
+	window_remove(vm);
 fail_share:
 	share_destroy(vm);
 fail_vm:
@@ -252,6 +286,7 @@ void vm_destroy(struct vm *vm)
 	/* The VM lives until its last descriptor is closed, and with it the slots: before the
 	 * memory. */
 	close(vm->vm_fd);
+	window_remove(vm);
 	share_destroy(vm);
 	close(vm->kvm_fd);
 }

@@ -60,6 +60,9 @@ struct abi_core {
 	struct abi_hc_args hc;
 	uint32_t in_user; /* LWK: 1 while the core runs a program (also read by other cores) */
 	uint32_t pad;
+	/* VMM, before it injects ABI_VEC_BAD: pages of the window that no longer have memory.
+	 * bad_len 0: which ones could not be found. */
+	uint64_t bad_gpa, bad_len;
 	/* The account, kept by the LWK: plain increments of this core alone. */
 	uint64_t n_syscalls_local;
 	uint64_t n_faults;     /* page faults of programs that committed memory */
@@ -67,8 +70,20 @@ struct abi_core {
 	uint64_t n_irq_timer, n_irq_kick, n_irq_host;
 	uint64_t n_switches; /* thread switches with vector state */
 	uint64_t n_halts;
+	uint32_t running; /* slot + 1 of the thread that has the core, 0: none */
+	uint32_t pad2;
+	uint64_t busy_since; /* TSC, and n_syscalls_local, when it came */
+	uint64_t local_since;
 	uint64_t n_lock_waits; /* its locks that it found taken */
 } __attribute__((aligned(256)));
+
+/* The account of a thread, by slot, without what it does since its core's busy_since. */
+struct abi_thread {
+	uint32_t proc; /* index + 1, 0: no thread */
+	uint32_t seq;  /* of its mailbox when it began: each request is a forwarded call */
+	uint64_t cpu_tsc;
+	uint64_t local; /* local calls */
+};
 
 /* Forwarded calls by number, per core (the LWK's clock: request to answer, in TSC ticks). */
 struct abi_call_stat {
@@ -115,7 +130,11 @@ struct abi_mbox {
  * LWK appends and publishes proc->log_head; the proxy applies and publishes proc->log_applied.
  */
 #define ABI_LOG_RECORDS 1024
-enum { ABI_LOG_MAP = 1, ABI_LOG_UNMAP = 2 };
+enum {
+	ABI_LOG_MAP = 1,
+	ABI_LOG_UNMAP = 2,
+	ABI_LOG_UNMAP_WINDOW = 3, /* of the window: any multiple of 4 KiB */
+};
 struct abi_log_rec {
 	uint64_t va;
 	uint64_t len; /* bytes, both multiples of the backing's page size (2 MiB at least) */
@@ -194,6 +213,13 @@ enum {
 	ABI_PROC_GONE
 };
 
+/* A memory policy as numa_maps tells of it: mode and flags as in get_mempolicy(2). */
+#define ABI_POLICIES 16
+struct abi_policy {
+	uint64_t start, end, nodes;
+	uint32_t mode, pad;
+};
+
 struct abi_proc {
 	uint32_t state;
 	uint32_t pid; /* the proxy's host pid, the program's getpid() */
@@ -225,8 +251,33 @@ struct abi_proc {
 	uint32_t fork_proc; /* proxy, with EXEC: 1 + index of the process that this is a copy
 			       of;   0: exec says what it is */
 	uint32_t fork_slot; /* and of its thread that has called FORK */
+	/* LWK, for the account: what its ended threads had, and bytes of its memory now. */
+	uint64_t dead_cpu_tsc, dead_local, dead_forwarded;
+	uint64_t memory;
 	struct abi_exec exec;
+	/*
+	 * LWK, before it forwards an open: the memory policies for numa_maps, those of ranges
+	 * by address and the one of all else. policy_turn is odd while they change.
+	 */
+	uint32_t policy_turn, npolicies;
+	struct abi_policy policy_all, policy[ABI_POLICIES];
 } __attribute__((aligned(64)));
+
+/*
+ * The window: guest-physical addresses (device tree: ABI_FDT_WINDOW) at which the VMM maps
+ * files of the host. One (device, inode, offset) has one gpa there, congruent to the offset
+ * modulo 2 MiB. The VMM counts references by 4 KiB page: each of ABI_CALL_MAP_FILE and the like
+ * adds one to every page that it answers; a record of the reclaim ring drops one from every
+ * page of [gpa, gpa + len). Nothing of a window record comes back through `clean`.
+ */
+struct abi_window_answer { /* mbox.arg[] of a call that succeeded */
+	uint64_t gpa;      /* of the first page */
+	uint64_t len;      /* bytes from there on that are contiguous, a page at least */
+	uint64_t inside;   /* of these, bytes that lie inside the file now, page-aligned up */
+	uint64_t writable; /* 1: the descriptor allows writing */
+	uint64_t huge;     /* page size of the file's memory: 4096, or a hugetlbfs's */
+	uint64_t unused;
+};
 
 /*
  * Reclaim: blocks that a process no longer has. The LWK appends; the VMM's janitor waits until
@@ -294,6 +345,7 @@ struct abi_share {
 	struct abi_core core[ABI_MAX_CORES];
 	struct abi_proc proc[ABI_MAX_PROCS];
 	struct abi_mbox mbox[ABI_MAX_THREADS];
+	struct abi_thread thread[ABI_MAX_THREADS];
 	/*
 	 * LWK: whose memory the call in the mailbox of this slot uses besides its own, and the
 	 * position up to which that process's log must be applied: what it unmaps later is
@@ -323,6 +375,8 @@ _Static_assert(sizeof(struct abi_time) == 80, "abi");
 _Static_assert(sizeof(struct abi_log_rec) == 32, "abi");
 _Static_assert(sizeof(struct abi_mbox) == 128, "abi");
 _Static_assert(sizeof(struct abi_core) == 512, "abi");
+_Static_assert(sizeof(struct abi_window_answer) == 6 * sizeof(uint64_t), "abi");
+_Static_assert(sizeof(struct abi_thread) == 24, "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
 _Static_assert(sizeof(struct abi_bequest) == 80, "abi");

@@ -17,6 +17,7 @@ struct maplog;
 struct trace;
 struct proxy;
 struct viewer;
+struct window_port;
 struct watch;
 
 /* What all services of a proxy have in common. */
@@ -29,6 +30,7 @@ struct service_common {
 	struct porter *porter;
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
+	struct window_port *window;
 	struct watch *watch;
 	struct trace *trace;
 };
