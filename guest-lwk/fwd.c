@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/sched.h"
+#include "guest-lwk/vfork.h"
 #include "guest-lwk/syscall.h"
 
 static struct abi_mbox *mbox_of(const struct thread *t)
@@ -93,6 +95,12 @@ s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
 		thread_exit(0);
 	s64 ret = mbox->ret;
 
+	/* The answer to the child is the word to its parent, which is the same thread. */
+	if (unlikely(ret == ABI_VFORK_OVER) && t->vfork) {
+		t->vfork->over = true;
+		t->signals.work = true;
+		ret = -EINTR;
+	}
 	store_release(&mbox->state, ABI_MBOX_IDLE);
 	return ret;
 }

@@ -115,6 +115,17 @@ s64 mempolicy_number(struct mm *mm, const struct mempolicy *policy)
 	return i;
 }
 
+s64 mempolicy_copy(struct mm *to, const struct mm *from)
+{
+	if (!from->policies)
+		return 0;
+	to->policies = kmem_alloc(POLICIES * sizeof(*to->policies));
+	if (!to->policies)
+		return -ENOMEM;
+	memcpy(to->policies, from->policies, POLICIES * sizeof(*to->policies));
+	return 0;
+}
+
 void mempolicy_free(struct mm *mm)
 {
 	if (mm->policies)

@@ -59,6 +59,8 @@ s64 mempolicy_number(struct mm *mm, const struct mempolicy *policy);
 /* That of vma, NULL: it has none. */
 const struct mempolicy *mempolicy_of(const struct mm *mm, const struct vma *vma);
 
+/* All policies of another address space, with their numbers. -ENOMEM. */
+s64 mempolicy_copy(struct mm *to, const struct mm *from);
 /* mempolicy_show.c: an open is to be forwarded, perhaps of numa_maps. */
 void mempolicy_publish(struct process *proc);
 

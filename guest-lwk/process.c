@@ -2,6 +2,7 @@
 /* The life of a process, as abi/share.h tells it; everything the host asks for is done by core
  * 0. */
 #include "guest-lwk/process.h"
+#include "guest-lwk/fork.h"
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/pmem.h"
@@ -48,7 +49,7 @@ static void process_map(struct process *proc)
 	proc->live = true;
 	p->refused = (s32)mm_create(proc);
 	if (!p->refused)
-		p->refused = (s32)exec_map(proc, &p->exec);
+		p->refused = (s32)(p->fork_proc ? fork_map(proc) : exec_map(proc, &p->exec));
 	if (!p->refused)
 		p->refused = (s32)trace_open(proc);
 	if (state_move(proc, ABI_PROC_EXEC, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED))
@@ -82,8 +83,12 @@ static void process_go(struct process *proc)
 		return;
 	}
 	t->tid = proc->pid;
-	t->signals.blocked = p->sig_blocked;
-	exec_regs(thread_regs(t), &p->exec);
+	if (proc->forked) {
+		fork_go(proc, t);
+	} else {
+		t->signals.blocked = p->sig_blocked;
+		exec_regs(thread_regs(t), &p->exec);
+	}
 	proc->user_start_tsc = rdtsc();
 	/* GONE already: process_gone() ends the thread as any other. */
 	bool runs = state_move(proc, ABI_PROC_GO, ABI_PROC_RUNNING);
@@ -134,6 +139,7 @@ static void process_reap(struct process *proc)
 		mm_unload(proc->mm);
 	mm_destroy(proc);
 	trace_close(proc);
+	fork_drop(proc);
 	itimers_end(proc);
 	for (u32 i = 0; i < ABI_MAX_THREADS; i++)
 		if (share->mbox[i].proc == proc->index && share->mbox[i].state != ABI_MBOX_IDLE)

@@ -72,7 +72,10 @@ struct thread {
 	u64 clear_child_tid; /* user address, 0: none */
 	u64 robust_list;     /* user address of struct robust_list_head */
 	struct mempolicy policy;
-	u8 interleaved;  /* MPOL_INTERLEAVE: node of the block taken last */
+	u8 interleaved; /* MPOL_INTERLEAVE: node of the block taken last */
+	struct vfork
+		*vfork; /* it plays the child of its vfork(); NULL: it does not (vfork.h) */
+	struct forking *forking; /* what core 0 copies while it waits in fork() (fork.h) */
 	bool log_behind; /* its proxy has much of the mapping log to apply: wait (log.c) */
 	bool move_asked; /* affinity changed by somebody: move at the next return to the program
 			  */
@@ -101,6 +104,8 @@ struct process {
 	u64 user_start_tsc;
 	struct abi_trace *trace;    /* NULL: nobody traces it */
 	struct spinlock trace_lock; /* a leaf: the records */
+	struct forked
+		*forked; /* what the thread of a copy begins with, until it does (fork.h) */
 };
 
 extern struct process processes[ABI_MAX_PROCS];

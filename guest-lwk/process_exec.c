@@ -112,6 +112,13 @@ static s64 vdso_map(struct process *proc, struct abi_exec *exec)
 	return gate_map(proc->mm, proc->share->trace);
 }
 
+s64 exec_map_kernel(struct process *proc)
+{
+	static struct abi_exec unused; /* large; core 0 alone is here */
+
+	return vdso_map(proc, &unused);
+}
+
 s64 exec_map(struct process *proc, struct abi_exec *shared)
 {
 	/* Copy in once, then validate the copy: the proxy can write to the share area at any

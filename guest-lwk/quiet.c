@@ -22,6 +22,9 @@ static const struct abi_watch *watch_of_current(u64 *bare)
 	const struct abi_watch *watch = &machine.share->watch[current_thread()->proc->index];
 
 	*bare = load_acquire(&watch->gen) << ABI_WATCH_SHIFT | ABI_WATCH_VALID;
+	/* The child of a vfork() has other descriptors: nothing is known of them. */
+	if (current_thread()->vfork)
+		*bare += 1ULL << ABI_WATCH_SHIFT;
 	return watch;
 }
 

@@ -8,6 +8,7 @@
 #include "guest-lwk/sigframe.h"
 #include "guest-lwk/signal_queue.h"
 #include "guest-lwk/sys_signal.h"
+#include "guest-lwk/vfork.h"
 
 #define SYSCALL_BYTES 2 /* 0f 05 */
 
@@ -26,8 +27,8 @@ bool signal_pending_now(void)
 
 void signal_recalc(struct thread *t)
 {
-	WRITE_ONCE(t->signals.work,
-		t->signals.restore_saved || pending_set(t) & ~t->signals.blocked);
+	WRITE_ONCE(t->signals.work, t->signals.restore_saved || vfork_over(t) ||
+					    pending_set(t) & ~t->signals.blocked);
 }
 
 /* ---- masks ---- */
@@ -86,6 +87,10 @@ void signal_fault(struct regs *regs, s32 signo, s32 code, u64 addr)
 	struct sigaction_k *action = &proc->sighand.action[signo];
 	const struct ksiginfo info = {.signo = signo, .code = code, .value = addr};
 
+	if (t->vfork) {
+		vfork_leave((u32)signo);
+		return;
+	}
 	spin_lock(&proc->lock);
 	/* The instruction cannot go on: who blocks or ignores this dies of it. */
 	if (t->signals.blocked & SIGMASK(signo) || action->handler == SIG_IGN) {
@@ -210,6 +215,10 @@ void signal_deliver(struct regs *regs)
 	struct sigaction_k action;
 	struct ksiginfo info;
 
+	if (vfork_over(t)) {
+		vfork_end(t, regs);
+		return; /* if more is to do, work is set */
+	}
 	spin_lock(&proc->lock);
 	while (take(t, &info, &action)) {
 		if (signal_ignored(action.handler, info.signo))

@@ -10,6 +10,12 @@
 /* clone.c */
 s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls);
 s64 sys_clone3(u64 args, u64 size);
+s64 sys_fork(void);
+s64 sys_vfork(void);
+
+/* sys_exec.c */
+s64 sys_execve(u64 path, u64 argv, u64 envp);
+s64 sys_execveat(u64 folder, u64 path, u64 argv, u64 envp, u64 flags);
 
 /* thread_sys.c */
 s64 sys_gettid(void);

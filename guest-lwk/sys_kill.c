@@ -5,10 +5,17 @@
 #include "guest-lwk/signal_queue.h"
 #include "guest-lwk/sys_misc.h"
 #include "guest-lwk/sys_signal.h"
+#include "guest-lwk/vfork.h"
 
+/* Not to the child of vfork(), which stands in the thread of another process. */
 static bool is_own(u64 pid)
 {
-	return (u32)pid == current_thread()->proc->pid;
+	return (u32)pid == current_thread()->proc->pid && !current_thread()->vfork;
+}
+
+static bool is_vfork(u64 pid)
+{
+	return current_thread()->vfork && (u32)pid == current_thread()->vfork->pid;
 }
 
 static s64 forward(u32 nr, u64 a, u64 b, u64 c, u64 d)
@@ -56,6 +63,8 @@ s64 sys_kill(u64 pid, u64 signo)
 {
 	struct ksiginfo info = info_of((s32)signo, SI_USER);
 
+	if (is_vfork(pid))
+		return vfork_signal((s32)signo);
 	return is_own(pid) ? send_own(0, &info) : forward(ABI_NR_kill, pid, signo, 0, 0);
 }
 
@@ -65,6 +74,8 @@ s64 sys_tgkill(u64 tgid, u64 tid, u64 signo)
 
 	if ((s32)tgid <= 0 || (s32)tid <= 0)
 		return -EINVAL;
+	if (is_vfork(tgid))
+		return vfork_signal((s32)signo);
 	return is_own(tgid) ? send_own((u32)tid, &info)
 			    : forward(ABI_NR_tgkill, tgid, tid, signo, 0);
 }
@@ -76,7 +87,9 @@ s64 sys_tkill(u64 tid, u64 signo)
 
 	if ((s32)tid <= 0)
 		return -EINVAL;
-	ret = send_own((u32)tid, &info);
+	if (is_vfork(tid))
+		return vfork_signal((s32)signo);
+	ret = current_thread()->vfork ? -ESRCH : send_own((u32)tid, &info);
 	return ret == -ESRCH && tid < ABI_TID_BASE ? forward(ABI_NR_tkill, tid, signo, 0, 0)
 						   : ret;
 }

@@ -2,11 +2,13 @@
 #include "guest-lwk/sys_misc.h"
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/pmem.h"
-#include "guest-lwk/process.h"
+#include "guest-lwk/vfork.h"
 
 s64 sys_getpid(void)
 {
-	return current_thread()->proc->pid;
+	const struct thread *t = current_thread();
+
+	return t->vfork ? t->vfork->pid : t->proc->pid;
 }
 
 /* struct sysinfo of Linux. */

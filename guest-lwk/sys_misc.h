@@ -13,6 +13,8 @@
  * it.
  */
 s64 syscall_forward(u32 nr, const u64 arg[6]);
+/* One of the LWK's own calls (ABI_CALL_*): nothing to check; it may touch any of the memory. */
+s64 syscall_proxy(u32 nr, const u64 arg[6]);
 
 s64 sys_getpid(void);
 s64 sys_sysinfo(u64 info);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/sys_signal.h"
+#include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sigframe.h"
 #include "guest-lwk/signal_queue.h"
+#include "guest-lwk/sys_misc.h"
 #include "guest-lwk/vdso/read.h"
+#include "guest-lwk/vfork.h"
 
 #define SIGSET_SIZE sizeof(u64)
 #define MINSIGSTKSZ 2048
@@ -29,9 +32,25 @@ static void action_set(struct process *proc, s32 signo, const struct sigaction_k
 		sigqueue_drop(proc, &t->signals.pending, SIGMASK(signo));
 }
 
+static u64 children_mode(const struct sigaction_k *action)
+{
+	return (action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) |
+	       (u64)(action->handler == SIG_IGN) << 32;
+}
+
+/* The host keeps children for wait(), and tells of their ends, as the program wants it. */
+static void children_tell(const struct sigaction_k *old, const struct sigaction_k *new)
+{
+	const u64 arg[6] = {new->flags &(SA_NOCLDSTOP | SA_NOCLDWAIT), new->handler == SIG_IGN};
+
+	if (children_mode(old) != children_mode(new))
+		syscall_proxy(ABI_CALL_CHILDREN, arg);
+}
+
 s64 sys_rt_sigaction(u64 signo, u64 new_action, u64 old_action, u64 size)
 {
-	struct process *proc = current_thread()->proc;
+	struct thread *t = current_thread();
+	struct process *proc = t->proc;
 	struct sigaction_k new, old;
 	s32 n = (s32)signo;
 
@@ -42,16 +61,21 @@ s64 sys_rt_sigaction(u64 signo, u64 new_action, u64 old_action, u64 size)
 	if (n < 1 || n > NSIG || (new_action && SIGMASK(n) & SIGS_NEVER_BLOCKED))
 		return -EINVAL;
 	spin_lock(&proc->lock);
-	old = proc->sighand.action[n];
-	if (new_action)
+	old = vfork_actions(t)[n];
+	if (new_action && t->vfork)
+		t->vfork->action[n] = new;
+	else if (new_action)
 		action_set(proc, n, &new);
 	spin_unlock(&proc->lock);
+	if (new_action && n == SIGCHLD && !t->vfork)
+		children_tell(&old, &new);
 	return old_action ? user_write(old_action, &old, sizeof(old)) : 0;
 }
 
 s64 sys_rt_sigprocmask(u64 how, u64 new_set, u64 old_set, u64 size)
 {
-	u64 old = current_thread()->signals.blocked, set;
+	struct vfork *v = current_thread()->vfork;
+	u64 old = v ? v->mask : current_thread()->signals.blocked, set;
 
 	if (size != SIGSET_SIZE)
 		return -EINVAL;
@@ -64,7 +88,10 @@ s64 sys_rt_sigprocmask(u64 how, u64 new_set, u64 old_set, u64 size)
 			set |= old;
 		else if ((u32)how == SIG_UNBLOCK)
 			set = old & ~set;
-		signal_block(set);
+		if (v)
+			v->mask = set;
+		else
+			signal_block(set);
 	}
 	return old_set ? user_write(old_set, &old, sizeof(old)) : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/syscall.h"
+#include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mempolicy.h"
 #include "guest-lwk/quiet.h"
@@ -8,6 +9,7 @@
 #include "guest-lwk/sys_signal.h"
 #include "guest-lwk/sysargs.h"
 #include "guest-lwk/trace.h"
+#include "guest-lwk/vfork.h"
 
 /* The System V ABI lets a function be called with more words than it takes. */
 #define FN_LOCAL(nr, function, ...) [nr] = (syscall_fn)(void *)sys_##function,
@@ -58,7 +60,9 @@ static void raise_for_call(struct thread *t, u32 signo)
 		.uid = t->proc->share->uid,
 	};
 
-	if (signo <= NSIG)
+	if (t->vfork)
+		vfork_signal((s32)signo);
+	else if (signo <= NSIG)
 		signal_send_thread(t, &info);
 }
 
@@ -111,6 +115,15 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 		signal_mask_back(ret == -EINTR);
 	}
 	return interrupted(call, sysargs_result(&sa, ret));
+}
+
+s64 syscall_proxy(u32 nr, const u64 arg[6])
+{
+	u64 start = rdtsc();
+	s64 ret = fwd_call(nr, arg, 0, ABI_USER_END);
+
+	syscall_account(nr, ret, rdtsc() - start);
+	return ret;
 }
 
 /* True the first time that nr is refused in this guest. */

@@ -6,6 +6,7 @@
 #include "guest-lwk/robust.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/trace.h"
+#include "guest-lwk/vfork.h"
 
 static struct spinlock slots_lock; /* a leaf: threads[].state FREE and the next field */
 static u32 slot_hint;
@@ -185,6 +186,7 @@ void thread_exit(u32 code)
 {
 	struct thread *t = current_thread();
 
+	vfork_drop(t);
 	futex_host_exit(t);
 	/* Words of the window are looked at by other processes, too. */
 	if (!READ_ONCE(t->proc->exiting) || READ_ONCE(t->proc->mm->windows))

@@ -3,6 +3,7 @@
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
+#include "guest-lwk/vfork.h"
 
 enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS, ARCH_GET_CPUID = 0x1011 };
 
@@ -10,7 +11,9 @@ enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS, ARCH_GET_CPU
 
 s64 sys_gettid(void)
 {
-	return current_thread()->tid;
+	const struct thread *t = current_thread();
+
+	return t->vfork ? t->vfork->pid : t->tid;
 }
 
 s64 sys_set_tid_address(u64 addr)
@@ -18,7 +21,7 @@ s64 sys_set_tid_address(u64 addr)
 	struct thread *t = current_thread();
 
 	t->clear_child_tid = addr;
-	return t->tid;
+	return sys_gettid();
 }
 
 s64 sys_set_robust_list(u64 head, u64 len)
@@ -75,13 +78,20 @@ s64 sys_arch_prctl(u64 code, u64 addr)
 	}
 }
 
+/* Returns to the parent of a vfork() only. */
 s64 sys_exit(u64 code)
 {
+	if (current_thread()->vfork)
+		return sys_exit_group(code);
 	thread_exit((u32)code);
 }
 
 s64 sys_exit_group(u64 code)
 {
+	if (current_thread()->vfork) {
+		vfork_leave(((u32)code & 0xff) << 8);
+		return 0;
+	}
 	process_exit(current_thread()->proc, ((u32)code & 0xff) << 8);
 	thread_exit((u32)code);
 }

@@ -11,6 +11,8 @@
 
 int cmd_run(char *const *argv);
 int cmd_exec(char *const *argv);
+/* What a proxy executes for its program's execve(): nothing for a shell. */
+int cmd_resume(char *const *argv);
 int cmd_ps(char *const *argv);
 int cmd_stat(char *const *argv);
 int cmd_stop(char *const *argv);

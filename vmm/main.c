@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
 	{"run", cmd_run},
 	{"exec", cmd_exec},
+	{"resume", cmd_resume},
 	{"ps", cmd_ps},
 	{"stat", cmd_stat},
 	{"stop", cmd_stop},

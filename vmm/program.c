@@ -47,47 +47,69 @@ static const char *script_argv(struct program *p, const struct script *script, c
 	if (script->arg)
 		list[1] = strdup(script->arg);
 	list[add] = strdup(path);
-	memcpy(list + add + 1, p->argv + 1, n * sizeof(*list));
+	if (n)
+		memcpy(list + add + 1, p->argv + 1, n * sizeof(*list));
+	p->made[p->nmade] = list;
+	p->words[p->nmade++] = add + 1;
 	p->argv = list;
-	return list[1] && list[add] ? list[0] : NULL;
+	return list[0] && list[1] && list[add] ? list[0] : NULL;
+}
+
+static void argv_free(struct program *p, char *const *argv)
+{
+	while (p->nmade--) {
+		for (size_t i = 0; i < p->words[p->nmade]; i++)
+			free(p->made[p->nmade][i]);
+		free(p->made[p->nmade]);
+	}
+	p->nmade = 0;
+	p->argv = argv;
+}
+
+/* One step from a script to its interpreter's name in *name; NULL: it is no script. -errno. */
+static int script_step(
+	struct program *p, int fd, const char *path, const char **name, struct problem *problem)
+{
+	char head[SCRIPT_HEAD];
+	struct script script = {0};
+	int err = head_read(fd, head);
+	int is = err ? 0 : script_parse(head, &script);
+
+	*name = NULL;
+	if (err)
+		return problem_set(problem, err, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: cannot be read (%s): check the file system", path, strerror(-err));
+	if (is < 0)
+		return problem_set(problem, is, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: is a script whose first line names no interpreter: write "
+			"#!/bin/sh there",
+			path);
+	if (!is)
+		return 0;
+	if (p->nmade == SCRIPT_DEPTH)
+		return problem_set(problem, -ELOOP, EXIT_LWVMM_NOT_RUNNABLE,
+			"%s: its interpreters are scripts, more than %d deep: name a "
+			"program in the first line",
+			p->path, SCRIPT_DEPTH);
+	*name = script_argv(p, &script, path);
+	return *name ? 0 : no_memory(problem);
 }
 
 /* From scripts to the file that is none; the answer is its descriptor. */
 static int scripts_follow(struct program *p, int fd, struct problem *problem)
 {
 	const char *path = p->path, *name;
-	char head[SCRIPT_HEAD];
-	struct script script = {0};
 
-	for (int depth = 0;; depth++) {
-		int err = head_read(fd, head);
-		int is = err ? 0 : script_parse(head, &script);
+	while (fd >= 0) {
+		int err = script_step(p, fd, path, &name, problem);
 
-		if (err)
-			return problem_set(problem, err, EXIT_LWVMM_NOT_RUNNABLE,
-				"%s: cannot be read (%s): check the file system", path,
-				strerror(-err));
-		if (!is)
-			return fd;
-		if (is < 0)
-			return problem_set(problem, is, EXIT_LWVMM_NOT_RUNNABLE,
-				"%s: is a script whose first line names no interpreter: write "
-				"#!/bin/sh there",
-				path);
-		if (depth == SCRIPT_DEPTH)
-			return problem_set(problem, -ELOOP, EXIT_LWVMM_NOT_RUNNABLE,
-				"%s: its interpreters are scripts, more than %d deep: name a "
-				"program in the first line",
-				p->path, SCRIPT_DEPTH);
-		name = script_argv(p, &script, path);
-		if (!name)
-			return no_memory(problem);
+		if (!err && !name)
+			break;
 		close(fd);
-		fd = run_open_interpreter(name, path, problem);
-		if (fd < 0)
-			return fd;
+		fd = err ? err : run_open_interpreter(name, path, problem);
 		path = name;
 	}
+	return fd;
 }
 
 static int image_read(int fd, size_t size, void *image)
@@ -167,22 +189,56 @@ static void file_name(struct program *p)
 	p->file[n < 0 ? 0 : n] = '\0';
 }
 
-int program_open(char *const *argv, struct program *p, struct problem *problem)
+/* p->path, p->argv and p->fd are there, the last perhaps as -errno with the problem. */
+static int program_read(struct program *p, struct problem *problem)
 {
-	int fd = run_find(argv[0], p->path, sizeof(p->path), problem);
 	int err;
 
-	p->argv = argv;
-	if (fd >= 0)
-		fd = scripts_follow(p, fd, problem);
-	if (fd < 0)
-		return fd;
-	p->fd = fd;
+	if (p->fd < 0)
+		return p->fd;
 	file_name(p);
-	err = elf_inspect(fd, &p->elf, problem);
+	err = elf_inspect(p->fd, &p->elf, problem);
 	if (!err && p->elf.kind == ELF_KIND_LINUX && p->elf.interp[0])
 		err = interp_open(p, problem);
 	return err;
+}
+
+int program_open(char *const *argv, struct program *p, struct problem *problem)
+{
+	p->argv = argv;
+	p->fd = run_find(argv[0], p->path, sizeof(p->path), problem);
+	if (p->fd >= 0)
+		p->fd = scripts_follow(p, p->fd, problem);
+	return program_read(p, problem);
+}
+
+int program_open_file(
+	const char *path, char *const *argv, struct program *p, struct problem *problem)
+{
+	p->argv = argv;
+	p->fd = run_open(path, p->path, sizeof(p->path), problem);
+	if (p->fd >= 0)
+		p->fd = scripts_follow(p, p->fd, problem);
+	return program_read(p, problem);
+}
+
+int program_open_fd(
+	int fd, const char *path, char *const *argv, struct program *p, struct problem *problem)
+{
+	p->argv = argv;
+	p->fd = fd;
+	snprintf(p->path, sizeof(p->path), "%s", path);
+	return program_read(p, problem);
+}
+
+void program_close(struct program *p, char *const *argv)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	free(p->interp_image);
+	p->interp_image = NULL;
+	argv_free(p, argv);
 }
 
 void program_describe(const struct program *p, char *text, size_t size)

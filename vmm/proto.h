@@ -8,7 +8,10 @@
  *   HELLO                     ->
  *                             <-   WELCOME (with descriptors) or PROBLEM
  *   ... the process lives in the share area (abi/share.h) ...
- *   END                       ->        after EXITED, with the program's memory unmapped
+ *   LEAVE                     ->        it executes another program: the end of file that
+ * follows is not the process's end. In the guest that is a new connection with a HELLO of the
+ * same pid STAY                      ->        it did not come to that END ->        after
+ * EXITED, with the program's memory unmapped
  *                             <-   BYE  for `run`: guest gone, pools given back, report printed
  *
  *   starter of a detached guest    VMM
@@ -34,7 +37,7 @@
 #include "guest-lwk/abi/share.h"
 #include "numa/plan.h"
 
-#define PROTO_VERSION 5
+#define PROTO_VERSION 6
 enum proto_type {
 	PROTO_HELLO = 1,
 	PROTO_WELCOME,
@@ -45,6 +48,8 @@ enum proto_type {
 	PROTO_QUERY,
 	PROTO_GUEST,
 	PROTO_STOP,
+	PROTO_LEAVE,
+	PROTO_STAY,
 	PROTO_WINDOW,
 	PROTO_STAT,
 	PROTO_ACCOUNT

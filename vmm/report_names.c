@@ -6,9 +6,13 @@ const char *report_call_name(unsigned nr)
 {
 #define NAME(number, call, ...) [number] = #call,
 	static const char *const names[ABI_MAX_CALLS] = {
-		ABI_SYSCALLS(NAME)
-			/* The LWK's own wishes. */
-			[ABI_CALL_MAP_FILE] = "map_file",
+		ABI_SYSCALLS(NAME) /* and the LWK's own */
+			[ABI_CALL_FORK] = "proxy_fork",
+		[ABI_CALL_VFORK] = "proxy_vfork",
+		[ABI_CALL_EXEC] = "proxy_exec",
+		[ABI_CALL_LEAVE] = "proxy_leave",
+		[ABI_CALL_CHILDREN] = "proxy_children",
+		[ABI_CALL_MAP_FILE] = "map_file",
 		[ABI_CALL_WINDOW_FAULT] = "window_fault",
 		[ABI_CALL_WINDOW_GROW] = "window_grow",
 		[ABI_CALL_WINDOW_DUP] = "window_dup",

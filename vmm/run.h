@@ -14,6 +14,9 @@
  */
 int run_find(const char *name, char *path, size_t size, struct problem *problem);
 
+/* The same for a name that is a path in any case, as for execve. */
+int run_open(const char *name, char *path, size_t size, struct problem *problem);
+
 /* The same for the interpreter `name` that the script or program `of` names. */
 int run_open_interpreter(const char *name, const char *of, struct problem *problem);
 

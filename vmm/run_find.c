@@ -69,12 +69,16 @@ static int find_in_path(const char *name, char *path, size_t size, struct proble
 
 int run_find(const char *name, char *path, size_t size, struct problem *problem)
 {
-	int fd;
-
 	if (!name[0])
 		return not_runnable("''", -ENOENT, problem);
-	if (!strchr(name, '/'))
-		return find_in_path(name, path, size, problem);
+	return strchr(name, '/') ? run_open(name, path, size, problem)
+				 : find_in_path(name, path, size, problem);
+}
+
+int run_open(const char *name, char *path, size_t size, struct problem *problem)
+{
+	int fd;
+
 	if (snprintf(path, size, "%s", name) >= (int)size)
 		return not_runnable(name, -ENAMETOOLONG, problem);
 	fd = open_program(path);

@@ -237,6 +237,11 @@ static enum server_news on_end_of_file(struct server *s, struct client *c)
 {
 	struct pollfd peer = {.fd = c->sock};
 	bool lost = poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP;
+
+	if (c->leaves) {
+		process_away(s, c);
+		return SERVER_NOTHING;
+	}
 	bool is_main = c->main && c->state != CLIENT_ENDED;
 
 	c->parted = !lost;
@@ -311,6 +316,11 @@ static enum server_news on_sock(struct server *s, struct client *c)
 	if (c->state == CLIENT_PROCESS && packet.type == PROTO_END &&
 		len == sizeof(packet.end) && !c->parted)
 		return on_end(s, c);
+	if (c->state == CLIENT_PROCESS && len == sizeof(packet.end) && !c->parted &&
+		(packet.type == PROTO_LEAVE || packet.type == PROTO_STAY)) {
+		c->leaves = packet.type == PROTO_LEAVE;
+		return SERVER_NOTHING;
+	}
 	return on_nonsense(s, c);
 }
 
@@ -361,12 +371,17 @@ enum server_news server_poll(struct server *s)
 	for
 		each_client(s, c)
 		{
+			bool is_main = c->main && c->state == CLIENT_WAITING;
+
 			if (c->state == CLIENT_WAITING)
 				process_retry(s, c);
 			else if (c->state == CLIENT_NEW && !c->main &&
 				 now - c->since_ms > SILENT_MS)
 				client_refuse(
 					s, c, "the connection said nothing: it is closed");
+			/* The main program wanted another execve() than there was room for. */
+			if (is_main && c->state == CLIENT_FREE)
+				return SERVER_LOST;
 		}
 	return stop_poll(s);
 }

@@ -35,12 +35,15 @@ enum client_state {
 	CLIENT_STARTER, /* of a detached guest, waits for READY */
 	CLIENT_WAITING, /* has said HELLO, waits for what a dead process holds */
 	CLIENT_PROCESS, /* a proxy; without a socket: one of which only the end is awaited */
+	CLIENT_AWAY,    /* its proxy executes another program: one HELLO of the same pid, or its
+			   end */
 	CLIENT_ENDED,   /* the proxy of `run` after END, or who said STOP: waits for BYE */
 };
 
 struct client {
 	enum client_state state;
 	bool main;   /* its end is the guest's: `run`, or the starter */
+	bool leaves; /* said LEAVE */
 	bool parted; /* said END, or has unmapped and waits: the program is over */
 	int sock;    /* -1: closed */
 	int pid_fd;  /* of the proxy, to see when all of it is gone; -1: none */

@@ -31,6 +31,8 @@ void process_hello(struct server *s, struct client *c, const struct proto_hello 
 void process_retry(struct server *s, struct client *c);
 /* The whole thread group of the client's proxy is gone, or may be: then the client is, too. */
 void process_dead(struct server *s, struct client *c);
+/* It executes another program: what it had in the guest is as good as gone. */
+void process_away(struct server *s, struct client *c);
 void process_look_dead(struct server *s);
 
 /* server_stop.c: the guest shall end. */

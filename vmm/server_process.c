@@ -166,6 +166,19 @@ static int pid_open(struct client *c)
 	return poll(&peer, 1, 0) > 0 && peer.revents & POLLHUP ? -ESRCH : 0;
 }
 
+/* The proxy that comes back with another program takes its own place. */
+static void away_return(struct server *s, struct client *c)
+{
+	for
+		each_client(s, away)
+		{
+			if (away->state != CLIENT_AWAY || away->peer.pid != c->peer.pid)
+				continue;
+			c->main = away->main;
+			client_free(away);
+		}
+}
+
 void process_hello(struct server *s, struct client *c, const struct proto_hello *hello)
 {
 	socklen_t len = sizeof(c->peer);
@@ -186,6 +199,7 @@ void process_hello(struct server *s, struct client *c, const struct proto_hello 
 		client_refuse(s, c, "its VMM cannot watch another process: raise `ulimit -n`");
 		return;
 	}
+	away_return(s, c);
 	c->hello = *hello;
 	c->state = CLIENT_WAITING;
 	c->since_ms = server_now_ms();
@@ -215,18 +229,34 @@ void process_retry(struct server *s, struct client *c)
 		client_refuse(s, c, "all its processes are taken: wait for one to end");
 }
 
+/* Its mappings are gone, its calls have ended: now its blocks may be reused. */
+static void row_gone(struct server *s, struct client *c)
+{
+	if (s->window)
+		window_disconnect(s->window, (unsigned)c->proc);
+	__atomic_store_n(&s->vm->share->proc[c->proc].state, ABI_PROC_GONE, __ATOMIC_RELEASE);
+	vm_event(s->vm, (unsigned)c->proc);
+	vm_interrupt_all(s->vm);
+	c->proc = -1;
+}
+
 void process_dead(struct server *s, struct client *c)
 {
-	if (c->state == CLIENT_PROCESS) {
-		if (s->window)
-			window_disconnect(s->window, (unsigned)c->proc);
-		/* Its mappings are gone, its calls have ended: now its blocks may be reused. */
-		__atomic_store_n(
-			&s->vm->share->proc[c->proc].state, ABI_PROC_GONE, __ATOMIC_RELEASE);
-		vm_event(s->vm, (unsigned)c->proc);
-		vm_interrupt_all(s->vm);
-	}
+	if (c->state == CLIENT_PROCESS)
+		row_gone(s, c);
 	client_free(c);
+}
+
+/*
+ * The socket was closed by execve(), which ends the process's other threads before that: nobody
+ * makes calls with the old memory any more, though it stays mapped for another moment. pid_fd
+ * goes on telling of the process's end.
+ */
+void process_away(struct server *s, struct client *c)
+{
+	row_gone(s, c);
+	client_close(c);
+	c->state = CLIENT_AWAY;
 }
 
 void process_look_dead(struct server *s)

@@ -15,7 +15,8 @@
 
 static bool is_alive(const struct client *c)
 {
-	return c->state == CLIENT_PROCESS && !(c->main && c->parted);
+	return c->state == CLIENT_AWAY ||
+	       (c->state == CLIENT_PROCESS && !(c->main && c->parted));
 }
 
 static void signal_all(const struct server *s, int signo)
@@ -65,6 +66,10 @@ void server_end(struct server *s, const struct problem *why)
 	for
 		each_client(s, c)
 		{
+			/* It runs on the host, and was the guest's. */
+			if (c->state == CLIENT_AWAY)
+				(void)syscall(
+					SYS_pidfd_send_signal, c->pid_fd, SIGKILL, NULL, 0);
 			if (c->sock < 0 || c->state == CLIENT_ENDED)
 				continue;
 			if (c->main && c->parted) {

@@ -182,6 +182,18 @@ struct abi_exec {
 };
 
 /*
+ * What a process gets from the one that it comes from and that only the LWK knows: filled by
+ * the thread that calls FORK, VFORK or EXEC, at its slot, and read by the proxy until the
+ * answer.
+ */
+struct abi_bequest {
+	uint64_t sig_blocked, sig_ignored;
+	uint64_t sig_pending; /* EXEC: what waits to be unblocked */
+	uint64_t affinity;
+	struct abi_limit limit[ABI_LIMITS];
+};
+
+/*
  * Life of a process. The side that moves it on is named; each move is published by state,
  * followed by an event (host to LWK: abi_core[0].events) or a bell (LWK to proxy).
  *
@@ -236,6 +248,9 @@ struct abi_proc {
 	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
 	uint32_t pad;
 	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
+	uint32_t fork_proc; /* proxy, with EXEC: 1 + index of the process that this is a copy
+			       of;   0: exec says what it is */
+	uint32_t fork_slot; /* and of its thread that has called FORK */
 	/* LWK, for the account: what its ended threads had, and bytes of its memory now. */
 	uint64_t dead_cpu_tsc, dead_local, dead_forwarded;
 	uint64_t memory;
@@ -337,6 +352,7 @@ struct abi_share {
 	 * reused only after the call. 0: nobody's.
 	 */
 	uint64_t peer[ABI_MAX_THREADS];
+	struct abi_bequest bequest[ABI_MAX_THREADS];
 	struct abi_panic panic[ABI_MAX_CORES];
 	struct abi_ring reclaim __attribute__((aligned(ABI_PAGE)));
 	struct abi_ring clean __attribute__((aligned(ABI_PAGE)));
@@ -363,6 +379,7 @@ _Static_assert(sizeof(struct abi_window_answer) == 6 * sizeof(uint64_t), "abi");
 _Static_assert(sizeof(struct abi_thread) == 24, "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
+_Static_assert(sizeof(struct abi_bequest) == 80, "abi");
 _Static_assert(sizeof(struct abi_share) <= ABI_SHARE_SIZE, "abi");
 
 #endif

@@ -22,6 +22,26 @@
 enum { ABI_SYSCALLS(ABI_NR_ROW) };
 
 /*
+ * Calls that the LWK makes of the proxy for new processes (docs/decisions/0007-processes.md).
+ * No program can make them: they are beyond the list. FORK, VFORK and EXEC have a struct
+ * abi_bequest at the mailbox's slot.
+ */
+enum {
+	/* a copy of the process; answer: its pid, for the parent. arg0: the signal that tells
+	 * of its end; arg1: where its thread id goes in its memory, 0: nowhere */
+	ABI_CALL_FORK = 490,
+	/* arg0 as FORK. Answer: 0, with the child's pid in arg0: from now on the mailbox is the
+	 * child's, until a request in it is answered by ABI_VFORK_OVER. */
+	ABI_CALL_VFORK,
+	ABI_CALL_EXEC, /* path, argv, envp, folder, AT_* flags: -errno, or there is no answer */
+	ABI_CALL_LEAVE,    /* wait status: the child of a VFORK ends with it */
+	ABI_CALL_CHILDREN, /* arg0: SA_NOCLDSTOP, SA_NOCLDWAIT; arg1: 1 SIGCHLD is ignored */
+};
+/* The child of a VFORK runs another program, or has ended: arg0 is its pid. */
+#define ABI_CALL_FIRST 480 /* from here on they are all ours */
+#define ABI_VFORK_OVER (-520)
+
+/*
  * Calls that the LWK makes of the proxy for the window, files that host processes may share
  * (abi/share.h). No program can make them: they are beyond the list. MAP_FILE, WINDOW_GROW and
  * SHMAT answer in the mailbox's arguments (struct abi_window_answer), for as much of what was

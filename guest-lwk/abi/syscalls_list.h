@@ -62,11 +62,11 @@
 	X(54, setsockopt, FORWARD, PROMPT, fd, int, int, in_len(5), len) \
 	X(55, getsockopt, FORWARD, PROMPT, fd, int, int, out_via(5), inout(i32)) \
 	X(56, clone, LOCAL, clone, int, ptr, out(i32), out(i32), ptr) \
-	X(57, fork, REFUSED, ENOSYS, "new processes: a later version") \
-	X(58, vfork, REFUSED, ENOSYS, "new processes: a later version") \
-	X(59, execve, REFUSED, ENOSYS, "new processes: a later version") \
+	X(57, fork, LOCAL, fork, none) \
+	X(58, vfork, LOCAL, vfork, none) \
+	X(59, execve, LOCAL, execve, path, ptr, ptr) \
 	X(60, exit, LOCAL, exit, int) \
-	X(61, wait4, REFUSED, ECHILD, "no child can exist yet") \
+	X(61, wait4, FORWARD, RESTART, int, out(i32), int, out(rusage)) \
 	X(62, kill, LOCAL, kill, int, int) \
 	X(63, uname, FORWARD, PROMPT, out(utsname)) \
 	X(64, semget, FORWARD, PROMPT, int, int, int) \
@@ -253,7 +253,7 @@
 	X(244, mq_notify, FORWARD, PROMPT, fd, in(sigevent)) \
 	X(245, mq_getsetattr, FORWARD, PROMPT, fd, in(mq_attr), out(mq_attr)) \
 	X(246, kexec_load, REFUSED, EPERM, "administration of the host") \
-	X(247, waitid, REFUSED, ECHILD, "no child can exist yet") \
+	X(247, waitid, FORWARD, RESTART, int, int, out(siginfo), int, out(rusage)) \
 	X(248, add_key, REFUSED, ENOSYS, "keys belong to the proxy") \
 	X(249, request_key, REFUSED, ENOSYS, "keys belong to the proxy") \
 	X(250, keyctl, REFUSED, ENOSYS, "keys belong to the proxy") \
@@ -333,7 +333,7 @@
 	X(319, memfd_create, FORWARD, PROMPT, path, int) \
 	X(320, kexec_file_load, REFUSED, EPERM, "administration of the host") \
 	X(321, bpf, REFUSED, EPERM, "administration of the host") \
-	X(322, execveat, REFUSED, ENOSYS, "new processes: a later version") \
+	X(322, execveat, LOCAL, execveat, fd, path, ptr, ptr, int) \
 	X(323, userfaultfd, REFUSED, ENOSYS, "page faults are the LWK's") \
 	X(324, membarrier, LOCAL, membarrier, int, int, int) \
 	X(325, mlock2, LOCAL, mlock2, ptr, len, int) \

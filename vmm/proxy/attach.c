@@ -48,12 +48,14 @@ static void porter_wire(struct proxy *p, const int *fd)
 	p->porter.log = &p->log;
 	p->porter.crew = &p->crew;
 	p->porter.ncores = p->welcome.ncores;
+	p->porter.sock = p->job->sock;
 	memcpy(p->porter.irq_fd, fd, p->welcome.ncores * sizeof(int));
 }
 
 static void crew_wire(struct proxy *p)
 {
 	p->crew.common = (struct service_common){
+		.proxy = p,
 		.share = p->share,
 		.proc = p->welcome.proc,
 		.poll_us = p->welcome.poll_us,

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/proxy/copy.h"
 #include "vmm/proxy/state.h"
 
 /*
@@ -79,15 +80,18 @@ static void start(struct proxy *p)
 
 	if (maplog_apply(&p->log, head, &problem) ||
 		trace_start(&p->trace, p->share, p->proc->trace_gpa, &p->log, &problem) ||
-		load_fill(&p->load, &p->proc->exec, &problem))
+		(!p->job->copy_of && load_fill(&p->load, &p->proc->exec, &problem)))
 		crew_leave_problem(&p->crew, &problem);
-	close(p->job->program->fd);
+	if (!p->job->copy_of)
+		close(p->job->program->fd);
 	/* Until here a signal ended the proxy, as it would end a program that has not begun. */
 	if (relay_open(&p->relay) < 0) {
 		problem_set(&problem, -EMFILE, EXIT_LWVMM_FAILED,
 			"proxy: no descriptor for signals: raise ulimit -n");
 		crew_leave_problem(&p->crew, &problem);
 	}
+	if (p->job->copy_of)
+		copy_born(p);
 	p->phase = PHASE_RUN;
 	state_set(p, ABI_PROC_GO);
 }
@@ -100,6 +104,8 @@ static void life(struct proxy *p)
 	if (state == ABI_PROC_MAPPED && p->phase == PHASE_EXEC) {
 		start(p);
 	} else if (state == ABI_PROC_REFUSED) {
+		if (p->crew.news)
+			p->crew.news->err = p->proc->refused;
 		load_refused(&p->load, p->proc->refused, &problem);
 		crew_leave_problem(&p->crew, &problem);
 	} else if (state == ABI_PROC_EXITED && p->phase != PHASE_PART) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "vmm/base/affinity.h"
+#include "vmm/proxy/copy.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/thread.h"
@@ -139,6 +140,8 @@ void crew_leave(struct crew *crew, const struct outcome *outcome)
 {
 	uint32_t nobody = 0;
 
+	if (crew->news)
+		copy_lost(crew->news);
 	if (__atomic_compare_exchange_n(
 		    &crew->leaving, &nobody, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 		crew->outcome = *outcome;

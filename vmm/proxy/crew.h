@@ -21,6 +21,7 @@ struct crew {
 	const uint16_t *cores; /* host cores for all threads */
 	struct service_common common;
 
+	struct copy_news *news;          /* of a copy that is not complete; else NULL */
 	uint64_t wanted[ABI_SLOT_WORDS]; /* slots that shall have a service */
 	unsigned ncores;                 /* of cores[]; 0: anywhere. Set with it */
 	uint32_t leader_slot;            /* futex: 0, then the main thread's slot + 1 */

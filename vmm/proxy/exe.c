@@ -29,7 +29,7 @@ static ssize_t program_write(uint64_t to, const char *from, size_t len)
 	return len ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0) : 0;
 }
 
-static bool is_link(uint64_t path)
+bool exe_is_link(uint64_t path)
 {
 	char text[PATH_LOOK], own[PATH_LOOK];
 	ssize_t n = program_read(text, path, sizeof(text));
@@ -70,7 +70,7 @@ static bool readlink_answer(const char *file, struct abi_mbox *mbox, unsigned pa
 {
 	size_t len = strlen(file), room = mbox->arg[path + 2];
 
-	if (!(int)room || (int)room < 0 || !is_link(mbox->arg[path]))
+	if (!(int)room || (int)room < 0 || !exe_is_link(mbox->arg[path]))
 		return false;
 	if (len > room)
 		len = room;
@@ -88,7 +88,7 @@ bool exe_answer(const char *file, struct abi_mbox *mbox)
 	if (mbox->nr == SYS_readlinkat)
 		return readlink_answer(file, mbox, 1);
 	path = path_argument(mbox);
-	if (path >= 0 && is_link(mbox->arg[path]))
+	if (path >= 0 && exe_is_link(mbox->arg[path]))
 		mbox->arg[path] = (uint64_t)file;
 	return false;
 }

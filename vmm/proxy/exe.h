@@ -14,6 +14,9 @@
  * Looks whether the mailbox's call is about that link. True: it is answered (readlink). Else
  * the call is to be made, perhaps with another path in the mailbox (open, stat, access).
  */
+/* Is the path at this address of the program that link? */
+bool exe_is_link(uint64_t path);
+
 bool exe_answer(const char *file, struct abi_mbox *mbox);
 
 #endif

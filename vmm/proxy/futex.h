@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Futexes on words of this process alone. The share area's words are never futexes. */
+/*
+ * Futexes on words of the proxy: most lie in memory that it shares with the child of a vfork()
+ * (child.h). The share area's words are never futexes.
+ */
 #ifndef VMM_PROXY_FUTEX_H
 #define VMM_PROXY_FUTEX_H
 
@@ -11,12 +14,12 @@
 /* Sleeps while *word is `value`; may return without reason. */
 static inline void futex_wait(uint32_t *word, uint32_t value)
 {
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
 }
 
 static inline void futex_wake(uint32_t *word, int n)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0);
 }
 
 /*

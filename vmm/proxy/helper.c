@@ -11,9 +11,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "vmm/proxy/copy.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/state.h"
 
@@ -38,9 +41,12 @@ static int compare_fds(const void *a, const void *b)
 static void table_own(struct proxy *p)
 {
 	struct problem problem = {0};
-	unsigned keep[] = {
-		(unsigned)p->job->program->fd, (unsigned)p->job->sock, (unsigned)p->trace.fd};
-	const unsigned nkeep = p->trace.fd >= 0 ? 3 : 2;
+	/* A copy of a process has no program's file. */
+	bool file = p->job->program->fd >= 0;
+	unsigned keep[] = {(unsigned)p->job->sock,
+		(unsigned)(file ? p->job->program->fd : p->job->sock),
+		(unsigned)(p->trace.fd >= 0 ? p->trace.fd : p->job->sock)};
+	const unsigned nkeep = sizeof(keep) / sizeof(keep[0]);
 	unsigned from = 0;
 
 	if (unshare(CLONE_FILES)) {
@@ -57,6 +63,7 @@ static void table_own(struct proxy *p)
 		from = keep[i] + 1;
 	}
 	close_range(from, UINT_MAX, 0);
+	p->helper_tid = (int32_t)syscall(SYS_gettid);
 	__atomic_store_n(&p->apart, 1, __ATOMIC_RELEASE);
 	futex_wake(&p->apart, 1);
 }
@@ -71,6 +78,14 @@ static void watch(struct proxy *p, int fd, uint32_t events)
 	problem_set(&problem, -errno, EXIT_LWVMM_FAILED,
 		"proxy: cannot wait for descriptors: %s", strerror(errno));
 	fail(p, &problem);
+}
+
+uint64_t helper_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 static void timer_set(struct proxy *p, double seconds)
@@ -133,7 +148,9 @@ static void enter(
 			p->name, welcome->ncores - 1);
 		fail(p, &problem);
 	}
-	if (load_describe(&p->load, &p->proc->exec, &problem))
+	if (p->job->copy_of)
+		copy_describe(p);
+	else if (load_describe(&p->load, &p->proc->exec, &problem))
 		fail(p, &problem);
 	p->proc->pid = (uint32_t)getpid();
 	p->proc->ppid = (uint32_t)getppid();
@@ -162,9 +179,18 @@ static bool has_ended(struct proxy *p)
 	return p->phase == PHASE_PART;
 }
 
+/* A process that a program has made ends as one whose machine is gone. */
+static bool dies_unheard(struct proxy *p)
+{
+	if (!p->job->child || p->phase == PHASE_HELLO)
+		return false;
+	p->outcome.wait_status = SIGKILL;
+	return true;
+}
+
 static void vmm_gone(struct proxy *p)
 {
-	if (!has_ended(p))
+	if (!has_ended(p) && !dies_unheard(p))
 		problem_set(&p->outcome.problem, -EPIPE, EXIT_LWVMM_FAILED,
 			"guest %s: the VMM is gone: it was killed or failed before the "
 			"program's end",
@@ -193,7 +219,7 @@ static void socket_ready(struct proxy *p)
 		crew_leave(&p->crew, &p->outcome);
 	if (mail.type == PROTO_PROBLEM) {
 		mail.problem.text[sizeof(mail.problem.text) - 1] = '\0';
-		if (!has_ended(p))
+		if (!has_ended(p) && !dies_unheard(p))
 			problem_set(&p->outcome.problem, -EIO,
 				mail.problem.status ? mail.problem.status : EXIT_LWVMM_FAILED,
 				"%s", mail.problem.text);
@@ -252,8 +278,10 @@ void *helper_main(void *proxy)
 	pthread_sigmask(SIG_SETMASK, &p->inherited, NULL);
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch(p, p->job->sock, EPOLLIN);
-	if (p->job->opt->timeout_s > 0)
+	if (p->job->opt->timeout_s > 0) {
+		p->end_ms = helper_now_ms() + (uint64_t)(p->job->opt->timeout_s * 1e3);
 		timer_set(p, p->job->opt->timeout_s);
+	}
 	/* A VMM that is not there is seen as the end of file. */
 	mail_hello(p->job->sock, p->job->opt->guest);
 	loop(p);

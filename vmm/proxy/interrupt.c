@@ -67,7 +67,8 @@ void interrupt_install(void)
 
 void interrupt_attach(struct interrupt *it)
 {
-	it->tid = (int32_t)syscall(SYS_gettid);
+	if (it)
+		it->tid = (int32_t)syscall(SYS_gettid);
 	current = it;
 }
 

@@ -29,7 +29,7 @@ struct interrupt {
 /* Once a process: installs the handler. */
 void interrupt_install(void);
 
-/* Once a service thread, on itself. */
+/* Once a service thread, on itself. NULL: nothing of its calls is interrupted. */
 void interrupt_attach(struct interrupt *it);
 
 /*

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
+#include "vmm/proxy/inherit.h"
 
 #define STACK_LIMIT_MAX (1ULL << 30) /* what 'unlimited' means */
 
@@ -165,7 +166,10 @@ int load_describe(struct load *load, struct abi_exec *exec, struct problem *prob
 		segments_add(exec, interp, elf_interp_bias(interp));
 		exec->entry = interp->entry + elf_interp_bias(interp);
 	}
-	limits_inherit(exec);
+	if (load->job->inherit)
+		memcpy(exec->limit, load->job->inherit->limit, sizeof(exec->limit));
+	else
+		limits_inherit(exec);
 	return stack_prepare(load, exec, problem);
 }
 

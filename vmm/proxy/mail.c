@@ -79,6 +79,13 @@ int mail_hello(int sock, char *const *words)
 	return mail_send(sock, &hello, sizeof(hello));
 }
 
+int mail_leave(int sock, bool leaves)
+{
+	struct proto_end end = {.type = leaves ? PROTO_LEAVE : PROTO_STAY};
+
+	return mail_send(sock, &end, sizeof(end));
+}
+
 int mail_end(int sock, uint32_t wait_status)
 {
 	struct proto_end end = {.type = PROTO_END, .wait_status = wait_status};

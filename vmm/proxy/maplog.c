@@ -2,13 +2,18 @@
 #include "vmm/proxy/maplog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
 #include "vmm/proxy/futex.h"
+
+#define COPY_UNIT (2ULL << 20)
 
 void maplog_init(struct maplog *log)
 {
@@ -26,6 +31,32 @@ static const struct maplog_extent *extent_find(const struct maplog *log, uint64_
 			return e;
 	}
 	return NULL;
+}
+
+/*
+ * The block at `to` gets what the granules at va have. By the kernel, granule by granule: one
+ * that another thread of the maker has had made since is not here, and is zero in the copy.
+ */
+static void granules_copy(char *to, uint64_t va, uint64_t len)
+{
+	for (uint64_t at = 0; at < len; at += COPY_UNIT) {
+		struct iovec local = {to + at, COPY_UNIT},
+			     remote = {(void *)(va + at), COPY_UNIT};
+
+		(void)!process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	}
+}
+
+static int piece_fill(const struct maplog_extent *e, uint64_t va, uint64_t gpa, uint64_t len)
+{
+	void *to = mmap(
+		NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, (off_t)(gpa - e->gpa));
+
+	if (to == MAP_FAILED)
+		return -errno;
+	granules_copy(to, va, len);
+	munmap(to, len);
+	return 0;
 }
 
 static void hull_widen(struct maplog *log, uint64_t va, uint64_t len)
@@ -50,12 +81,15 @@ static int record_map(struct maplog *log, struct abi_log_rec rec)
 	while (rec.len) {
 		const struct maplog_extent *e = extent_find(log, rec.gpa);
 		uint64_t len;
+		int err;
 
 		if (!e)
 			return -EFAULT;
 		len = e->gpa + e->size - rec.gpa;
 		if (len > rec.len)
 			len = rec.len;
+		if (log->copies && (err = piece_fill(e, rec.va, rec.gpa, len)))
+			return err;
 		if (mmap((void *)rec.va, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 			    e->fd, (off_t)(rec.gpa - e->gpa)) == MAP_FAILED)
 			return -errno;
@@ -131,6 +165,43 @@ int maplog_apply(struct maplog *log, uint64_t pos, struct problem *problem)
 	pthread_mutex_unlock(&log->lock);
 	waiters_wake(log);
 	return ret;
+}
+
+/* By way of /proc: the child has none of its parent's own descriptors. */
+static int extents_open(struct maplog *log, uint32_t pid, int32_t tid)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < log->nextents; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%u/task/%d/fd/%d", pid, tid,
+			log->extent[i].fd);
+		log->extent[i].fd = open(path, O_RDWR | O_CLOEXEC);
+		if (log->extent[i].fd < 0)
+			err = -errno;
+	}
+	return err;
+}
+
+int maplog_follow(
+	const struct maplog *of, uint32_t pid, int32_t tid, uint64_t *applied, uint64_t pos)
+{
+	struct maplog log = *of;
+	int err;
+
+	/* Overwritten since: it cannot know any more what has become of the memory. */
+	if (__atomic_load_n(&of->proc->log_head, __ATOMIC_ACQUIRE) - *applied > ABI_LOG_RECORDS)
+		return -EFAULT;
+	err = extents_open(&log, pid, tid);
+	while (!err && *applied < pos) {
+		err = record_apply(&log, &log.rec[*applied % ABI_LOG_RECORDS]);
+		*applied += !err;
+	}
+	for (unsigned i = 0; i < log.nextents; i++)
+		if (log.extent[i].fd >= 0)
+			close(log.extent[i].fd);
+	return err;
 }
 
 int maplog_ack(struct maplog *log, struct problem *problem)

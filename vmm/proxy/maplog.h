@@ -25,6 +25,8 @@ struct maplog {
 	const struct abi_log_rec *rec;
 	unsigned nextents;
 	struct maplog_extent extent[PLAN_MAX_EXTENTS];
+	bool copies; /* of a copy that is not complete: what is mapped gets what is there
+			(copy.h) */
 	pthread_mutex_t lock; /* who applies; closed, lo, hi */
 	bool closed;
 	uint64_t lo, hi; /* hull of what was ever mapped */
@@ -52,6 +54,13 @@ void maplog_widen(struct maplog *log, uint64_t va, uint64_t len);
 
 /* LWK or janitor want everything applied (proc->want_ack)? Does it. */
 int maplog_ack(struct maplog *log, struct problem *problem);
+
+/*
+ * The same in the child of a vfork(), for its own copy of the mappings, from *applied on: `of`
+ * is the log of the process pid, whose thread tid has the memfds. -errno.
+ */
+int maplog_follow(
+	const struct maplog *of, uint32_t pid, int32_t tid, uint64_t *applied, uint64_t pos);
 
 /* Sleeps until somebody has applied the log up to pos. */
 void maplog_wait(struct maplog *log, uint64_t pos);

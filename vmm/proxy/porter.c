@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "vmm/proxy/futex.h"
+#include "vmm/proxy/state.h"
 #include "vmm/proxy/thread.h"
 
 static void irq_write(const struct porter *porter, unsigned core)
@@ -63,6 +64,30 @@ void porter_log(struct porter *porter, uint64_t pos)
 	maplog_wait(porter->log, pos);
 }
 
+void porter_leave(struct porter *porter, bool leaves)
+{
+	uint32_t left;
+
+	__atomic_store_n(
+		&porter->leave, leaves ? PORTER_LEAVES : PORTER_STAYS, __ATOMIC_SEQ_CST);
+	futex_rouse(&porter->asleep);
+	while ((left = __atomic_load_n(&porter->leave, __ATOMIC_ACQUIRE)) != PORTER_TOLD)
+		futex_wait(&porter->leave, left);
+}
+
+static bool leave_tell(struct porter *porter)
+{
+	uint32_t leave = __atomic_load_n(&porter->leave, __ATOMIC_SEQ_CST);
+
+	if (leave == PORTER_TOLD)
+		return false;
+	/* Should the VMM be gone, the helper sees that. */
+	mail_leave(porter->sock, leave == PORTER_LEAVES);
+	__atomic_store_n(&porter->leave, PORTER_TOLD, __ATOMIC_RELEASE);
+	futex_wake(&porter->leave, 1);
+	return true;
+}
+
 /* True if there was something to do. */
 static bool porter_work(struct porter *porter)
 {
@@ -76,6 +101,8 @@ static bool porter_work(struct porter *porter)
 	for (uint64_t left = cores; left; left &= left - 1)
 		irq_write(porter, (unsigned)__builtin_ctzll(left));
 
+	if (leave_tell(porter))
+		return true;
 	if (maplog_reached(porter->log, pos))
 		return cores != 0;
 	err = maplog_apply(porter->log, pos, &problem);

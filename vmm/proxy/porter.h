@@ -23,6 +23,8 @@ struct porter {
 	int irq_fd[ABI_MAX_CORES]; /* ABI_VEC_HOST for each core, owned */
 	uint64_t irq;              /* cores that want the interrupt */
 	uint64_t log_pos;          /* the log is wanted up to here */
+	int sock;                  /* to the VMM */
+	uint32_t leave;            /* futex: PORTER_* that the VMM is to be told */
 	uint32_t asleep;           /* futex.h */
 };
 
@@ -35,6 +37,10 @@ void porter_done(struct porter *porter, uint32_t core, uint32_t slot);
 
 /* Any service: returns when the mapping log is applied up to pos. */
 void porter_log(struct porter *porter, uint64_t pos);
+
+/* Any service, one at a time: returns when the VMM was told (mail_leave()). */
+enum { PORTER_TOLD, PORTER_LEAVES, PORTER_STAYS };
+void porter_leave(struct porter *porter, bool leaves);
 
 /* Private table only: the process has an event (state, signals). */
 void porter_event(struct porter *porter);

@@ -5,18 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/proxy/futex.h"
+#include "vmm/proxy/heap.h"
+#include "vmm/proxy/inherit.h"
 #include "vmm/proxy/state.h"
 #include "vmm/proxy/thread.h"
 
 static struct proxy *proxy_create(const struct proxy_job *job)
 {
-	struct proxy *p = calloc(1, sizeof(*p));
+	/* Shared with the child of a vfork(), which works on a part of it (child.h). */
+	struct proxy *p = mmap(
+		NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (!p)
+	if (p == MAP_FAILED)
 		return NULL;
+	heap_init(&p->heap);
+	p->pid = (uint32_t)getpid();
 	p->job = job;
 	p->bell = p->timer = p->relay.fd = -1;
 	trace_init(&p->trace, job->trace_fd);
@@ -34,6 +41,8 @@ static void signals_take(struct proxy *p)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &p->inherited);
+	if (p->job->inherit)
+		relay_set(p->job->inherit->sig_blocked, &p->inherited);
 	p->sig_blocked = relay_mask(&p->inherited);
 	p->sig_ignored = relay_ignored();
 	interrupt_install();
@@ -48,6 +57,8 @@ int proxy_main(const struct proxy_job *job, struct problem *problem)
 			"proxy: no memory: free some on the host");
 		return problem->status;
 	}
+	if (job->copy_of)
+		p->crew.news = &job->copy_of->news;
 	signals_take(p);
 	if (crew_start(&p->crew, problem) || thread_start(helper_main, p, problem)) {
 		pthread_sigmask(SIG_SETMASK, &p->inherited, NULL);

@@ -29,7 +29,14 @@
  */
 int proxy_settle(char *const *argv, struct problem *problem);
 
+struct inherit;
+struct service;
+
 struct proxy_job {
+	const struct inherit *inherit; /* from the program before this one; NULL: none */
+	bool child; /* of a program in the guest: it ends without a word when the guest does */
+	struct service *copy_of;   /* fork(): of the process that this service belongs to; NULL:
+				      of none */
 	const struct options *opt; /* guest (argv), env, timeout_s, name */
 	const struct program *program;
 	int sock;          /* to the VMM (vmm/proto.h) */

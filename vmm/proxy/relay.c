@@ -21,6 +21,14 @@ uint64_t relay_mask(const sigset_t *set)
 	return mask;
 }
 
+void relay_set(uint64_t mask, sigset_t *set)
+{
+	sigemptyset(set);
+	for (int n = 1; n <= SIGNALS; n++)
+		if (mask >> (n - 1) & 1)
+			sigaddset(set, n);
+}
+
 uint64_t relay_ignored(void)
 {
 	uint64_t mask = 0;

@@ -24,6 +24,7 @@ struct relay {
 
 /* Mask and dispositions that the proxy inherited, for the program: bit signo - 1. */
 uint64_t relay_mask(const sigset_t *set);
+void relay_set(uint64_t mask, sigset_t *set);
 uint64_t relay_ignored(void);
 
 /* Blocks all signals in the caller and opens the signalfd. -errno. */

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "guest-lwk/abi/syscalls.h"
+#include "vmm/proxy/child.h"
 #include "vmm/proxy/exe.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
@@ -53,7 +55,7 @@ static bool service_spin(const struct service *service)
 	return false;
 }
 
-static void service_wait(struct service *service)
+void service_wait(struct service *service)
 {
 	if (service_spin(service))
 		return;
@@ -86,14 +88,14 @@ static void service_serve(struct service *service)
 	struct abi_mbox *mbox = service->mbox;
 	struct watch_call call;
 	struct capture *capture;
-	uint32_t signal = 0;
-	uint32_t core;
 
 	/* For whoever looks on; to the janitor a REQUEST is in flight just as well. */
 	__atomic_store_n(&mbox->state, ABI_MBOX_RUNNING, __ATOMIC_RELAXED);
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
 	peer_wait(common->share, service->slot);
+	if ((mbox->nr >= ABI_CALL_FORK || service->over) && child_call(service))
+		return;
 
 	watch_begin(common->watch, mbox, &call);
 	capture = trace_call_begin(common->trace, service->slot, mbox);
@@ -104,16 +106,26 @@ static void service_serve(struct service *service)
 			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 		while (watch_missed(common->watch, mbox, &call));
 	watch_end(common->watch, mbox, &call);
+	trace_call_end(common->trace, capture, mbox->ret);
+	service_answer(service, mbox->ret);
+}
+
+void service_answer(struct service *service, int64_t ret)
+{
+	struct abi_mbox *mbox = service->mbox;
+	uint32_t signal = 0;
+	uint32_t core;
+
+	mbox->ret = ret;
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
 	mbox->signal = signal;
-	trace_call_end(common->trace, capture, mbox->ret);
 
 	core = mbox->core;
 	/* Release: ret and signal, and what the call wrote to memory. The mailbox is the LWK's
 	 * from here on. */
 	__atomic_store_n(&mbox->state, ABI_MBOX_DONE, __ATOMIC_RELEASE);
-	porter_done(common->porter, core, service->slot);
+	porter_done(service->common->porter, core, service->slot);
 }
 
 void service_run(struct service *service)

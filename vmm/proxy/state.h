@@ -30,6 +30,10 @@ struct proxy {
 	sigset_t inherited;
 	struct trace trace;
 	uint32_t apart; /* futex: 1 once the helper has its own descriptor table */
+	uint32_t heap;  /* heap.h */
+	uint32_t pid;   /* and its helper's thread id, set with apart */
+	int32_t helper_tid;
+	uint64_t end_ms; /* of --timeout, on helper_now_ms()'s clock; 0: none */
 
 	/* The helper's own from here on (porter and log: see their headers). */
 	enum proxy_phase phase;
@@ -64,9 +68,13 @@ union mail {
 int mail_receive(int sock, union mail *mail, int fd[PROTO_MAX_FDS], unsigned *nfds);
 int mail_hello(int sock, char *const *words);
 int mail_end(int sock, uint32_t wait_status);
+/* It is about to execute another program, and the end of file will mean that; or no longer. */
+int mail_leave(int sock, bool leaves);
 
 /* bell.c: the LWK has rung. */
 void bell_answer(struct proxy *p);
+
+uint64_t helper_now_ms(void);
 
 /* helper.c: the thread; and the end of the program's memory before we part from the VMM. */
 void *helper_main(void *proxy);

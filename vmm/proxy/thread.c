@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "vmm/proxy/heap.h"
+
 /* Only what is touched counts; the largest is a signal frame with the widest vector state. */
 #define THREAD_STACK (128 * 1024)
 
@@ -20,7 +22,9 @@ int thread_start(void *(*fn)(void *), void *arg, struct problem *problem)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
+	heap_lock();
 	err = pthread_create(&thread, &attr, fn, arg);
+	heap_unlock();
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (err)

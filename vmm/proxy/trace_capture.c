@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "guest-lwk/abi/syscalls.h"
+#include "vmm/proxy/heap.h"
 #include "vmm/trace/trace_text.h"
 
 #define BYTES_MAX 32 /* shown of a buffer */
@@ -166,15 +167,20 @@ static uint64_t now_ns(void)
 struct capture *captures_begin(
 	struct captures *captures, uint32_t slot, const struct abi_mbox *mbox)
 {
-	struct capture *c = calloc(1, sizeof(*c));
+	struct capture *c;
 
+	heap_lock();
+	c = calloc(1, sizeof(*c));
+	if (c) {
+		c->seq = mbox->seq;
+		c->nr = mbox->nr;
+		c->tid = mbox->tid;
+		memcpy(c->arg, mbox->arg, sizeof(c->arg));
+		texts_fill(c, c->text, NULL);
+	}
+	heap_unlock();
 	if (!c)
 		return NULL;
-	c->seq = mbox->seq;
-	c->nr = mbox->nr;
-	c->tid = mbox->tid;
-	memcpy(c->arg, mbox->arg, sizeof(c->arg));
-	texts_fill(c, c->text, NULL);
 	pthread_mutex_lock(&captures->lock);
 	if (captures->last[slot])
 		captures->last[slot]->next = c;
@@ -193,8 +199,10 @@ void captures_end(struct captures *captures, struct capture *c, int64_t ret)
 
 	if (!c)
 		return;
+	heap_lock();
 	if (ret >= 0)
 		texts_fill(c, text, &len);
+	heap_unlock();
 	pthread_mutex_lock(&captures->lock);
 	for (unsigned i = 0; i < 6; i++)
 		if (text[i])
@@ -227,7 +235,9 @@ void capture_free(struct capture *c)
 	/* Not done: its service may still come back to it. The process is ending then. */
 	if (!c || !c->done)
 		return;
+	heap_lock();
 	for (unsigned i = 0; i < 6; i++)
 		free(c->text[i]);
 	free(c);
+	heap_unlock();
 }

@@ -13,6 +13,7 @@
 #include "vmm/lease.h"
 #include "vmm/proto.h"
 #include "vmm/proxy/futex.h"
+#include "vmm/proxy/heap.h"
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/thread.h"
 
@@ -287,7 +288,9 @@ static void *viewer_main(void *arg)
 
 		while ((turn = __atomic_load_n(&v->turn, __ATOMIC_ACQUIRE)) != TURN_ASKED)
 			futex_wait(&v->turn, turn);
+		heap_lock();
 		answer(v);
+		heap_unlock();
 		__atomic_store_n(&v->turn, TURN_ANSWERED, __ATOMIC_RELEASE);
 		futex_wake(&v->turn, 1);
 	}
