@@ -7,6 +7,15 @@ struct core cores[ABI_MAX_CORES];
 u32 ncores;
 struct machine machine;
 
+void spin_wait(struct spinlock *lock)
+{
+	this_core()->share->n_lock_waits++;
+	do
+		while (READ_ONCE(lock->held))
+			cpu_pause();
+	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE));
+}
+
 /*
  * The caller has set a flag that `core` looks at on its way out of the kernel. Either that core
  * is on its way and sees the flag (it sets need_irq, full fence, then reads the flags), or we

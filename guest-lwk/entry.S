@@ -168,46 +168,6 @@ trap_stubs:
 	STUB \v, 0
 	.endr
 
-	/*
-	 * Access to a program's memory by its own addresses. trap_kernel() commits what may be committed and
-	 * retries; else it continues at uaccess_fault. None of these uses the stack.
-	 */
-	.balign 16
-	.globl uaccess_begin, uaccess_end, uaccess_fault
-uaccess_begin:
-	.globl uaccess_copy /* rdi to, rsi from, rdx bytes */
-uaccess_copy:
-	mov %rdx, %rcx
-	shr $3, %rcx
-	rep movsq
-	mov %edx, %ecx
-	and $7, %ecx
-	rep movsb
-	xor %eax, %eax
-	ret
-	.globl uaccess_load32 /* rdi user address, rsi u32 *value */
-uaccess_load32:
-	mov (%rdi), %eax
-	mov %eax, (%rsi)
-	xor %eax, %eax
-	ret
-	.globl uaccess_store32 /* rdi user address, esi value */
-uaccess_store32:
-	mov %esi, (%rdi)
-	xor %eax, %eax
-	ret
-	.globl uaccess_cmpxchg32 /* rdi user address, rsi u32 *old, edx new */
-uaccess_cmpxchg32:
-	mov (%rsi), %eax
-	lock cmpxchg %edx, (%rdi)
-	mov %eax, (%rsi)
-	xor %eax, %eax
-	ret
-uaccess_end:
-uaccess_fault:
-	mov $-14, %rax
-	ret
-
 	.bss
 	.balign 4096
 	.globl boot_stacks

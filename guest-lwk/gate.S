@@ -9,6 +9,8 @@
  * The page behind this one is the kernel's count of waiters by offset in page; the program's store, MFENCE, our
  * load of the count, as futex.c argues.
  *
+ * Of a traced process all calls are to be seen: its page says that somebody waits for every word.
+ *
  * Nothing is changed until the last jump but eax, which was 202, and the flags, which r11 has: so a thread
  * interrupted in here is put back to its `syscall` before a signal is delivered (gate_leave()).
  */
@@ -22,7 +24,7 @@
 
 	.section .rodata.gate, "a", @progbits
 	.balign 4096
-	.globl gate_page, gate_scratch, gate_kernel, gate_end
+	.globl gate_page, gate_scratch, gate_kernel, gate_end, gate_waited
 gate_page:
 	cmp $NR_FUTEX, %eax
 	jne gate_kernel
@@ -63,4 +65,6 @@ gate_waiters:
 gate_entry:
 	.quad syscall_entry
 	.balign 4096
+gate_waited:
+	.fill 1024, 4, 1
 	.section .note.GNU-stack, "", @progbits

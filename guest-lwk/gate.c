@@ -9,10 +9,11 @@
 #define SYSCALL_BYTES 2
 #define NR_FUTEX      202
 
-extern char gate_page[], gate_scratch[], gate_kernel[], gate_end[];
+extern char gate_page[], gate_scratch[], gate_kernel[], gate_end[], gate_waited[];
 
-s64 gate_map(struct mm *mm)
+s64 gate_map(struct mm *mm, bool all)
 {
+	const u64 waiters = (all ? (u64)gate_waited : (u64)futex_waiters) - ABI_IMAGE_VA;
 	const u64 va = ABI_GATE_VA;
 
 	if (!machine.software_kvm)
@@ -21,8 +22,7 @@ s64 gate_map(struct mm *mm)
 		vma_add(mm, va + PAGE_SIZE, va + 2 * PAGE_SIZE, ABI_PROT_R, VMA_FIXED_KERNEL) ||
 		pt_map_foreign(
 			mm, va, (u64)gate_page - ABI_IMAGE_VA, ABI_PROT_R | ABI_PROT_X) ||
-		pt_map_foreign(
-			mm, va + PAGE_SIZE, (u64)futex_waiters - ABI_IMAGE_VA, ABI_PROT_R))
+		pt_map_foreign(mm, va + PAGE_SIZE, waiters, ABI_PROT_R))
 		return -ENOMEM;
 	return 0;
 }

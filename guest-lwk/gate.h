@@ -11,8 +11,9 @@
 struct mm;
 struct regs;
 
-/* Maps the gate into a program; mm.lock is held. -ENOMEM. */
-s64 gate_map(struct mm *mm);
+/* Maps the gate into a program, of which all calls shall come to the kernel or not; mm.lock is
+ * held. -ENOMEM. */
+s64 gate_map(struct mm *mm, bool all);
 /* Before anybody looks at a program's registers: one that is in the gate is back at its system
  * call, as if it had not been made. */
 void gate_leave(struct regs *regs);

@@ -15,11 +15,13 @@ struct spinlock {
 	u32 held;
 };
 
+/* core.c: the lock was found taken; counted, so that an account shows where cores contend. */
+void spin_wait(struct spinlock *lock);
+
 static inline void spin_lock(struct spinlock *lock)
 {
-	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
-		while (READ_ONCE(lock->held))
-			cpu_pause();
+	if (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
+		spin_wait(lock);
 }
 
 static inline bool spin_trylock(struct spinlock *lock)

@@ -141,5 +141,10 @@ s64 user_read_u32(u32 *value, u64 addr);
 s64 user_write_u32(u64 addr, u32 value);
 /* Compare and exchange of a user word; *old gets what was there. */
 s64 user_cmpxchg_u32(u64 addr, u32 *old, u32 new_value);
+/*
+ * Are all of these (`count` struct pollfd, not 0) quiet by the entries of abi_watch? `bare` is
+ * what an entry is but for its events. Then 0, and every revents is 0. Else some may be.
+ */
+s64 user_quiet(u64 pollfds, u64 count, const u64 *entry, u64 bare);
 
 #endif

@@ -6,6 +6,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process_exec.h"
 #include "guest-lwk/sched.h"
+#include "guest-lwk/trace.h"
 
 struct process processes[ABI_MAX_PROCS];
 struct thread threads[ABI_MAX_THREADS];
@@ -45,6 +46,8 @@ static void process_map(struct process *proc)
 	p->refused = (s32)mm_create(proc);
 	if (!p->refused)
 		p->refused = (s32)exec_map(proc, &p->exec);
+	if (!p->refused)
+		p->refused = (s32)trace_open(proc);
 	if (state_move(proc, ABI_PROC_EXEC, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED))
 		bell(proc);
 }
@@ -115,6 +118,7 @@ static void process_reap(struct process *proc)
 	if (proc->mm)
 		mm_unload(proc->mm);
 	mm_destroy(proc);
+	trace_close(proc);
 	itimers_end(proc);
 	for (u32 i = 0; i < ABI_MAX_THREADS; i++)
 		if (share->mbox[i].proc == proc->index && share->mbox[i].state != ABI_MBOX_IDLE)

@@ -85,6 +85,8 @@ struct process {
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */
 	u64 affinity;           /* guest cores open to it */
 	u64 user_start_tsc;
+	struct abi_trace *trace;    /* NULL: nobody traces it */
+	struct spinlock trace_lock; /* a leaf: the records */
 };
 
 extern struct process processes[ABI_MAX_PROCS];

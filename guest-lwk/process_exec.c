@@ -109,7 +109,7 @@ static s64 vdso_map(struct process *proc, struct abi_exec *exec)
 			    ABI_PROT_R | ABI_PROT_X))
 			return -ENOMEM;
 	exec->vdso = va;
-	return gate_map(proc->mm);
+	return gate_map(proc->mm, proc->share->trace);
 }
 
 s64 exec_map(struct process *proc, struct abi_exec *shared)

@@ -98,7 +98,7 @@ static s64 sleep_until(u32 clock, u64 until)
 	return ret;
 }
 
-static s64 sleep_for(u32 clock, u64 ns, u64 rem)
+s64 sleep_for(u32 clock, u64 ns, u64 rem)
 {
 	u64 now, until;
 

@@ -28,6 +28,9 @@ s64 sys_process_vm_readv(u64 pid, u64 local, u64 nlocal, u64 remote, u64 nremote
 s64 sys_process_vm_writev(u64 pid, u64 local, u64 nlocal, u64 remote, u64 nremote, u64 flags);
 
 /* sleep.c */
+/* 0, or -ERESTARTNOHAND: a signal came first, and what is left is at rem (user address; 0: not
+ * told). */
+s64 sleep_for(u32 clock, u64 ns, u64 rem);
 s64 sys_nanosleep(u64 req, u64 rem);
 s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 req, u64 rem);
 

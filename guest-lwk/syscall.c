@@ -2,10 +2,12 @@
 #include "guest-lwk/syscall.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mempolicy.h"
+#include "guest-lwk/quiet.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/sys_misc.h"
 #include "guest-lwk/sys_signal.h"
 #include "guest-lwk/sysargs.h"
+#include "guest-lwk/trace.h"
 
 /* The System V ABI lets a function be called with more words than it takes. */
 #define FN_LOCAL(nr, function, ...) [nr] = (syscall_fn)(void *)sys_##function,
@@ -13,6 +15,19 @@
 #define FN_REFUSED(nr, ...)
 #define FN(nr, name, class, ...) FN_##class(nr, __VA_ARGS__)
 static const syscall_fn local_calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(FN)};
+
+/*
+ * The calls that syscall_dispatch() makes at once. While a process of this guest is traced
+ * there are none: all calls go the long way, where the trace is written, and where nobody is
+ * traced it costs one load.
+ */
+static const syscall_fn no_calls[ABI_MAX_CALLS];
+static const syscall_fn *short_way = local_calls;
+
+void syscall_trace(bool on)
+{
+	WRITE_ONCE(short_way, on ? no_calls : local_calls);
+}
 
 #define NAME_LOCAL(nr, name)
 #define NAME_FORWARD(nr, name)
@@ -124,19 +139,45 @@ static s64 refuse(u64 nr)
 	return ret;
 }
 
+static s64 call_local(syscall_fn fn, const u64 arg[6])
+{
+	this_core()->share->n_syscalls_local++;
+	return fn(arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+static s64 call_any(u64 nr, const u64 arg[6])
+{
+	syscall_fn fn = nr < ABI_MAX_CALLS ? local_calls[nr] : NULL;
+
+	if (fn)
+		return call_local(fn, arg);
+	if (nr >= ABI_MAX_CALLS || calls[nr].class != ABI_FORWARD)
+		return refuse(nr);
+	if (quiet_answers((u32)nr, arg)) {
+		this_core()->share->n_syscalls_local++;
+		return 0;
+	}
+	return syscall_forward((u32)nr, arg);
+}
+
+/* Not at once: forwarded, refused, or somebody is traced. */
 static s64 dispatch_other(const struct regs *regs, u64 nr)
 {
 	const u64 arg[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
+	s64 ret;
 
-	if (nr < ABI_MAX_CALLS && calls[nr].class == ABI_FORWARD)
-		return syscall_forward((u32)nr, arg);
-	return refuse(nr);
+	if (likely(READ_ONCE(short_way) == local_calls) || !current_thread()->proc->trace)
+		return call_any(nr, arg);
+	trace_enter((u32)nr, arg);
+	ret = call_any(nr, arg);
+	trace_leave(ret);
+	return ret;
 }
 
 void syscall_dispatch(struct regs *regs)
 {
 	u64 nr = (u64)(s64)(s32)regs->orig_rax; /* 32 bits wide, as on Linux */
-	syscall_fn fn = nr < ABI_MAX_CALLS ? local_calls[nr] : NULL;
+	syscall_fn fn = nr < ABI_MAX_CALLS ? READ_ONCE(short_way)[nr] : NULL;
 	s64 ret;
 
 	if (fn) {

@@ -4,6 +4,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/robust.h"
 #include "guest-lwk/sched.h"
+#include "guest-lwk/trace.h"
 
 static struct spinlock slots_lock; /* a leaf: threads[].state FREE and the next field */
 static u32 slot_hint;
@@ -169,6 +170,7 @@ void thread_exit(u32 code)
 	if (!READ_ONCE(t->proc->exiting))
 		tell_others(t);
 	signal_exit_thread(t);
+	trace_exit();
 	/*
 	 * From here on the process may be destroyed as soon as it has no thread: off its page
 	 * tables first.

@@ -8,11 +8,12 @@
 #include "guest-lwk/mm.h"
 #include "guest-lwk/pt.h"
 
-/* entry.S */
+/* uaccess_bare.S */
 s64 uaccess_copy(void *to, const void *from, u64 len);
 s64 uaccess_load32(u64 addr, u32 *value);
 s64 uaccess_store32(u64 addr, u32 value);
 s64 uaccess_cmpxchg32(u64 addr, u32 *old, u32 new_value);
+s64 uaccess_quiet(u64 pollfds, u64 count, const u64 *entry, u64 bare);
 
 static bool in_program(u64 addr, u64 len)
 {
@@ -85,6 +86,17 @@ s64 user_cmpxchg_u32(u64 addr, u32 *old, u32 new_value)
 		return -EFAULT;
 	struct core *core = uaccess_start();
 	s64 ret = uaccess_cmpxchg32(addr, old, new_value);
+
+	uaccess_done(core);
+	return ret;
+}
+
+s64 user_quiet(u64 pollfds, u64 count, const u64 *entry, u64 bare)
+{
+	if (!in_program(pollfds, count * 8))
+		return -EFAULT;
+	struct core *core = uaccess_start();
+	s64 ret = uaccess_quiet(pollfds, count, entry, bare);
 
 	uaccess_done(core);
 	return ret;

@@ -123,6 +123,12 @@ static int stats_set(struct options *opt, const char *value, struct problem *pro
 	return 0;
 }
 
+static int trace_set(struct options *opt, const char *value, struct problem *problem)
+{
+	opt->trace = value;
+	return 0;
+}
+
 static int detach_set(struct options *opt, const char *value, struct problem *problem)
 {
 	opt->detach = true;
@@ -153,35 +159,39 @@ static int verbose_add_two(struct options *opt, const char *value, struct proble
 	return 0;
 }
 
+/* "--word VALUE" or "--word=VALUE"; MAYBE only in the second way. */
+enum takes { NO_VALUE, VALUE, MAYBE };
+
 struct option_word {
 	const char *word;
-	bool value; /* takes one: "--word VALUE" or "--word=VALUE" */
+	enum takes value;
 	int (*set)(struct options *opt, const char *value, struct problem *problem);
 };
 
-static const struct option_word json_of_plan = {"--json", false, plan_json_set};
+static const struct option_word json_of_plan = {"--json", NO_VALUE, plan_json_set};
 
 static const struct option_word option_words[] = {
-	{"--bind", true, options_bind_set},
-	{"--commit", true, commit_set},
-	{"--cores", true, cores_set},
-	{"--detach", false, detach_set},
-	{"--env", true, env_add},
-	{"--help", false, help_set},
-	{"--json", true, json_set},
-	{"--launcher", true, options_launcher_set},
-	{"--mem", true, options_mem_set},
-	{"--name", true, name_set},
-	{"--no-smt", false, options_no_smt_set},
-	{"--numa", true, options_numa_set},
-	{"--page", true, page_set},
-	{"--ranks", true, options_ranks_set},
-	{"--stats", false, stats_set},
-	{"--timeout", true, timeout_set},
-	{"--verbose", false, verbose_add},
-	{"-h", false, help_set},
-	{"-v", false, verbose_add},
-	{"-vv", false, verbose_add_two},
+	{"--bind", VALUE, options_bind_set},
+	{"--commit", VALUE, commit_set},
+	{"--cores", VALUE, cores_set},
+	{"--detach", NO_VALUE, detach_set},
+	{"--env", VALUE, env_add},
+	{"--help", NO_VALUE, help_set},
+	{"--json", VALUE, json_set},
+	{"--launcher", VALUE, options_launcher_set},
+	{"--mem", VALUE, options_mem_set},
+	{"--name", VALUE, name_set},
+	{"--no-smt", NO_VALUE, options_no_smt_set},
+	{"--numa", VALUE, options_numa_set},
+	{"--page", VALUE, page_set},
+	{"--ranks", VALUE, options_ranks_set},
+	{"--stats", NO_VALUE, stats_set},
+	{"--timeout", VALUE, timeout_set},
+	{"--trace", MAYBE, trace_set},
+	{"--verbose", NO_VALUE, verbose_add},
+	{"-h", NO_VALUE, help_set},
+	{"-v", NO_VALUE, verbose_add},
+	{"-vv", NO_VALUE, verbose_add_two},
 };
 
 /* What shapes the guest is no longer to be said when it runs. */
@@ -189,10 +199,10 @@ static bool word_known(const struct option_word *w, enum options_of of)
 {
 	if (of == OPTIONS_EXEC)
 		return w->set == cores_set || w->set == options_bind_set || w->set == env_add ||
-		       w->set == timeout_set || w->set == help_set || w->set == verbose_add ||
-		       w->set == verbose_add_two;
+		       w->set == timeout_set || w->set == trace_set || w->set == help_set ||
+		       w->set == verbose_add || w->set == verbose_add_two;
 	return of == OPTIONS_RUN ||
-	       (w->set != detach_set && w->set != options_ranks_set &&
+	       (w->set != detach_set && w->set != trace_set && w->set != options_ranks_set &&
 		       w->set != options_launcher_set && w->set != options_bind_set);
 }
 
@@ -223,11 +233,10 @@ static int word_parse(
 	if (!w)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"%s: no such option: see lwvmm %s --help", text, command[of]);
-	if (!w->value) {
-		if (equals)
-			return options_refuse(problem, w->word, equals + 1, "takes no value");
+	if (w->value != VALUE && !equals)
 		return w->set(opt, "", problem);
-	}
+	if (equals && w->value == NO_VALUE)
+		return options_refuse(problem, w->word, equals + 1, "takes no value");
 	if (equals)
 		return w->set(opt, equals + 1, problem);
 	if (!**argv)
@@ -246,9 +255,10 @@ static int detach_check(const struct options *opt, struct problem *problem)
 	if (!opt->name[0])
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"--detach: the guest needs a name by which exec finds it: --name N");
-	if (opt->nenv || opt->timeout_s > 0)
+	if (opt->nenv || opt->timeout_s > 0 || opt->trace)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-			"--detach: --env and --timeout are of programs: give them to lwvmm "
+			"--detach: --env, --timeout and --trace are of programs: give them to "
+			"lwvmm "
 			"exec");
 	return 0;
 }

@@ -42,10 +42,11 @@ struct options {
 	enum commit_choice commit;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
 	unsigned nenv;
-	double timeout_s; /* --timeout, 0: none */
-	bool stats;       /* --stats */
-	bool detach;      /* --detach: a guest without a program, for exec (run only) */
-	unsigned ranks;   /* --ranks: so many processes by an MPI launcher (run only); 0: one */
+	double timeout_s;  /* --timeout, 0: none */
+	bool stats;        /* --stats */
+	const char *trace; /* --trace: "", --trace=FILE: the file, borrowed; NULL: none */
+	bool detach;       /* --detach: a guest without a program, for exec (run only) */
+	unsigned ranks; /* --ranks: so many processes by an MPI launcher (run only); 0: one */
 	const char *launcher; /* --launcher, borrowed from argv; NULL: the one that fits */
 	enum bind_choice bind;
 	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */

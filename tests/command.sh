@@ -213,6 +213,23 @@ own_commands() {
 		"$LWVMM" plan --json --cores 0 --mem 256M | grep -q '{' && "$LWVMM" check > /dev/null
 }
 
+# Bytes that another process writes at odd moments, to a program that polls.
+polled_input() {
+	local i
+	for i in $(seq 40); do
+		printf x
+		sleep 0.00$((i * 7 % 10))
+	done | guest --stats -- "$(program_path quiet static)" input 2> "$OUT/polled.err"
+}
+
+# Of all those polls two are the host's: the first, and the one that finds something. 3000 took a second and
+# more if each went there.
+quiet_polls() {
+	guest --stats -- "$(program_path quiet static)" count 3000 2> "$OUT/quiet.err" &&
+		awk '$1 == "poll" { print "poll " $2 } { sum += / +[0-9]+ +[0-9]+ +[0-9.]+ +[0-9.]+$/ ? $2 : 0 }
+			END { print sum < 20 ? "few" : sum, "in all" }' "$OUT/quiet.err"
+}
+
 # A compute loop of a second between two marks, counted by KVM itself. The marks' own system calls are vCPU 0's
 # few exits (four here; bench.sh measures them by `steady 0`); nothing else may be there.
 steady_state() {
@@ -254,6 +271,11 @@ SIGUSR2 is ignored' ignoring
 	check stats 4 '' with_stats
 	check steady-state 0 'vCPU 0 no exits, page faults 0, timer 0
 vCPU 1 no exits, page faults 0, timer 0' steady_state
+	if program_build quiet static; then
+		check polled-input 0 '40 bytes' polled_input
+		check quiet-polls 0 'poll 2
+few in all' quiet_polls
+	fi
 	check signals-pass 7 '' pass_signals
 	check same-pid 143 same same_pid
 	check stop-and-continue 7 continued stop_and_continue

@@ -131,6 +131,7 @@ void account_read(const struct vm *vm, unsigned index, struct account_core *core
 	core->irq_host = lwk->n_irq_host;
 	core->switches = lwk->n_switches;
 	core->halts = lwk->n_halts;
+	core->lock_waits = lwk->n_lock_waits;
 }
 
 void account_mark(struct vm *vm, uint64_t n)

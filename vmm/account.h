@@ -42,7 +42,7 @@ struct account_core {
 	uint64_t kvm[STAT_N];
 	uint64_t syscalls_local, faults, exceptions;
 	uint64_t irq_timer, irq_kick, irq_host;
-	uint64_t switches, halts;
+	uint64_t switches, halts, lock_waits;
 };
 
 struct account_mark {

@@ -119,9 +119,10 @@ static void print_vcpu(const struct report *report, unsigned i, FILE *out)
 		core->irq_timer, core->irq_kick, core->irq_host);
 	fprintf(out,
 		"    page faults %" PRIu64 ", other exceptions %" PRIu64
-		", local calls %" PRIu64 ", thread switches %" PRIu64 ", halts %" PRIu64 "\n",
+		", local calls %" PRIu64 ", thread switches %" PRIu64 ", halts %" PRIu64
+		", locks found taken %" PRIu64 "\n",
 		core->faults, core->exceptions, core->syscalls_local, core->switches,
-		core->halts);
+		core->halts, core->lock_waits);
 	fprintf(out, "    host involuntary context switches %" PRIu64 "\n", vcpu->involuntary);
 }
 
@@ -161,12 +162,12 @@ static void print_span(const struct report *report, const struct account_mark *a
 			"    vCPU %u: exits of the guest %" PRIu64
 			", forced by host interrupts %" PRIu64 ", page faults %" PRIu64
 			", timer %" PRIu64 ", kick %" PRIu64 ", host %" PRIu64
-			", halts %" PRIu64,
+			", halts %" PRIu64 ", locks found taken %" PRIu64,
 			i, account_guest_exits(to) - account_guest_exits(from),
 			to->kvm[STAT_IRQ_EXITS] - from->kvm[STAT_IRQ_EXITS],
 			to->faults - from->faults, to->irq_timer - from->irq_timer,
 			to->irq_kick - from->irq_kick, to->irq_host - from->irq_host,
-			to->halts - from->halts);
+			to->halts - from->halts, to->lock_waits - from->lock_waits);
 		/* A software KVM's are faults of its shadow pages. */
 		if (report->have_nested)
 			fprintf(out, ", nested faults %" PRIu64,

@@ -75,10 +75,10 @@ static void json_lwk(const struct account_core *core, FILE *out)
 	fprintf(out,
 		"\"irq_timer\": %" PRIu64 ", \"irq_kick\": %" PRIu64 ", \"irq_host\": %" PRIu64
 		", \"page_faults\": %" PRIu64 ", \"exceptions\": %" PRIu64
-		", \"local_calls\": %" PRIu64 ", \"switches\": %" PRIu64
-		", \"halts\": %" PRIu64,
+		", \"local_calls\": %" PRIu64 ", \"switches\": %" PRIu64 ", \"halts\": %" PRIu64
+		", \"lock_waits\": %" PRIu64,
 		core->irq_timer, core->irq_kick, core->irq_host, core->faults, core->exceptions,
-		core->syscalls_local, core->switches, core->halts);
+		core->syscalls_local, core->switches, core->halts, core->lock_waits);
 }
 
 static void json_vcpu(const struct report *report, unsigned i, FILE *out)

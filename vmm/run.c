@@ -33,6 +33,7 @@
 #include "vmm/program.h"
 #include "vmm/proto.h"
 #include "vmm/proxy/proxy.h"
+#include "vmm/proxy/trace.h"
 #include "vmm/view/view_store.h"
 
 /* Large values, one of each a process. */
@@ -40,7 +41,8 @@ static struct host host;
 static struct plan plan;
 static struct options options;
 static struct program program = {.fd = -1}; /* with --detach there is none */
-static struct launcher launcher;            /* with --ranks */
+static int trace_fd = -1;
+static struct launcher launcher; /* with --ranks */
 
 /* What we run, and what we do not yet. */
 static int check_kind(struct problem *problem)
@@ -112,6 +114,8 @@ static int vmm_spawn(const struct monitor_job *job, int proxy_sock, struct probl
 		if (vmm)
 			_exit(vmm < 0);
 		close(proxy_sock);
+		if (trace_fd >= 0)
+			close(trace_fd);
 		_exit(monitor_main(job));
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -196,7 +200,13 @@ static int open_program(struct problem *problem)
 {
 	int err = program_open(options.guest, &program, problem);
 
-	return err ? err : check_kind(problem);
+	if (!err)
+		err = check_kind(problem);
+	if (!err && options.trace) {
+		trace_fd = trace_open(options.trace, problem);
+		err = trace_fd < 0 ? trace_fd : 0;
+	}
+	return err;
 }
 
 static bool is_image(void)
@@ -234,6 +244,7 @@ static int proxy_become(int sock, uint64_t affinity, struct rank rank, struct pr
 			.opt = &options,
 			.program = &program,
 			.sock = sock,
+			.trace_fd = trace_fd,
 			.affinity = affinity,
 			.rank = rank,
 		},

@@ -67,6 +67,7 @@ struct abi_core {
 	uint64_t n_irq_timer, n_irq_kick, n_irq_host;
 	uint64_t n_switches; /* thread switches with vector state */
 	uint64_t n_halts;
+	uint64_t n_lock_waits; /* its locks that it found taken */
 } __attribute__((aligned(256)));
 
 /* Forwarded calls by number, per core (the LWK's clock: request to answer, in TSC ticks). */
@@ -206,6 +207,9 @@ struct abi_proc {
 	uint32_t commit;      /* 0 default, 1 on request, 2 first touch */
 	uint32_t nthreads;    /* LWK: live threads */
 	uint64_t affinity;    /* guest cores the process may use, 0: all */
+	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
+	uint32_t pad;
+	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
 	struct abi_exec exec;
 } __attribute__((aligned(64)));
 
@@ -229,6 +233,27 @@ struct abi_ring {
 	uint64_t tail; /* published by the consumer: records ever taken */
 	struct abi_reclaim_rec rec[ABI_RECLAIM_RECORDS];
 };
+
+/*
+ * Quiet descriptors of a process: what it was last told not to be ready, and what its proxy
+ * watches since. The LWK answers polls with timeout 0 from this without the host.
+ *
+ * entry[fd] is gen << 16 | ABI_WATCH_VALID | events (poll()'s bits, and ABI_WATCH_EPOLL if it
+ * is known to be an epoll's), and says something only while its generation is the process's.
+ * The proxy (vmm/proxy/watch.c) alone writes: gen goes up before the answer of any call after
+ * which the program might know of an event, an entry is stored before its watch is armed and
+ * zeroed when that fires. gen never goes back, whoever has the row: what an earlier process
+ * left is of no account.
+ */
+#define ABI_WATCH_FDS    512
+#define ABI_WATCH_SHIFT  16
+#define ABI_WATCH_VALID  0x8000
+#define ABI_WATCH_EPOLL  0x4000
+#define ABI_WATCH_EVENTS 0x7fff /* with it */
+struct abi_watch {
+	uint64_t gen;
+	uint64_t entry[ABI_WATCH_FDS];
+} __attribute__((aligned(64)));
 
 /* A kernel fault's post-mortem (ABI_HC_PANIC). */
 struct abi_panic {
@@ -267,6 +292,7 @@ struct abi_share {
 		__attribute__((aligned(ABI_PAGE)));
 	struct abi_log_rec log[ABI_MAX_PROCS][ABI_LOG_RECORDS]
 		__attribute__((aligned(ABI_PAGE)));
+	struct abi_watch watch[ABI_MAX_PROCS] __attribute__((aligned(ABI_PAGE)));
 };
 
 #define ABI_PEER(proc, pos) ((uint64_t)(pos) << 8 | ((proc) + 1))

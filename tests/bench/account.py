@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""account.py pages FILE | steady FILE EMPTY...: what bench.sh needs of an account (`lwvmm run --json`).
+"""account.py pages FILE | steady FILE EMPTY... | locks FILE OUTPUT: what bench.sh needs of an account (`lwvmm run --json`).
 
 pages: the host pages that the guest's memory really got, in words.
 steady: what happened between marks 1 and 2, per vCPU. Mark 2 is itself a system call and an exit of its
 vCPU. What that costs is measured, not assumed: the EMPTY accounts are of runs with nothing between the
 marks, and the least of them stands beside the loop's.
+locks: of each line of the program's output, which lies between two marks, the counts for an operation: a line
+"TEST-N CALLS TAKEN KICKS HALTS EXITS" each.
 """
 import json
 import sys
@@ -79,6 +81,20 @@ def name_rest(empty, loop):
               "away from these cores make them rare")
 
 
+def locks(account, output):
+    marks = account["marks"]
+    with open(output, encoding="utf-8") as file:
+        lines = [line.split() for line in file]
+    if len(marks) != 2 * len(lines):
+        sys.exit(f"not measured: {len(marks)} marks for {len(lines)} lines")
+    for i, (name, _, operations) in enumerate(lines):
+        first, last = marks[2 * i]["vcpus"], marks[2 * i + 1]["vcpus"]
+        counts = [sum(b[key] - a[key] for a, b in zip(first, last)) / int(operations)
+                  for key in ("local_calls", "lock_waits", "irq_kick", "halts")]
+        exits = [b["kvm"]["guest_exits"] - a["kvm"]["guest_exits"] for a, b in zip(first, last) if a["kvm"]]
+        print(name, *(f"{n:.3f}" for n in counts), f"{sum(exits) / int(operations):.3f}" if exits else "no-count")
+
+
 def load(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
@@ -87,6 +103,8 @@ def load(path):
 def main():
     if sys.argv[1] == "pages":
         pages(load(sys.argv[2]))
+    elif sys.argv[1] == "locks":
+        locks(load(sys.argv[2]), sys.argv[3])
     else:
         steady(load(sys.argv[2]), [load(path) for path in sys.argv[3:]])
 

@@ -175,7 +175,7 @@ part_costs() {
 	local round name
 	say
 	say "Costs of calls (median of 5 runs; write-1 and write-1M: bytes to /dev/null; futex-wake: nobody" \
-		"waits; clock_gettime: by the vDSO)"
+		"waits; clock_gettime: by the vDSO; poll-quiet: timeout 0, of a pipe where nothing happens)"
 	printf '%-28s %12s %12s %9s\n' '' "guest ns" "native ns" "times"
 	: > "$out/costs.guest"
 	: > "$out/costs.native"

@@ -73,7 +73,7 @@ build_one() {
 # Those that cases.txt of the kvm ring has for the lab, and those that its other parts use.
 kvm_programs() {
 	grep -q '^programs' "$out/parts" && table tests/programs/cases.txt | awk -F'|' '$5 ~ /lab/ { print $2, $3 }'
-	[ ! -s "$out/parts" ] || printf '%s\n' 'tool static' 'hello static' 'steady omp'
+	[ ! -s "$out/parts" ] || printf '%s\n' 'tool static' 'hello static' 'quiet static' 'steady omp'
 }
 
 build_programs() {

@@ -102,6 +102,7 @@ static void proxy_child(struct fake *f, int sock, int err)
 	program.argv = f->opt.guest;
 	program.fd = elf;
 	job = (struct proxy_job){
+		.trace_fd = -1,
 		.opt = &f->opt,
 		.program = &program,
 		.sock = sock,

@@ -51,6 +51,12 @@ static void lane_enter(struct lane *lane)
 
 /* ---- what futex.c asks of the kernel ---- */
 
+void spin_wait(struct spinlock *lock)
+{
+	while (!spin_trylock(lock))
+		sched_yield();
+}
+
 u64 mm_gpa(struct process *process, u64 va, bool write)
 {
 	return va < 4096 ? 0 : va - ABI_DIRECT_VA; /* so that gpa_to_ptr() gives va */

@@ -116,6 +116,22 @@ START_TEST(plan_and_help)
 }
 END_TEST
 
+START_TEST(trace)
+{
+	ck_assert_int_eq(parse("p", OPTIONS_RUN), 0);
+	ck_assert_ptr_null(opt.trace);
+	ck_assert_int_eq(parse("--trace p", OPTIONS_RUN), 0);
+	ck_assert_str_eq(opt.trace, "");
+	ck_assert_str_eq(opt.guest[0], "p");
+	ck_assert_int_eq(parse("--trace=f p", OPTIONS_EXEC), 0);
+	ck_assert_str_eq(opt.trace, "f");
+	ck_assert_int_eq(parse("--trace p", OPTIONS_PLAN), -EINVAL);
+	ck_assert_int_eq(parse("--name g --detach --trace", OPTIONS_RUN), -EINVAL);
+	/* Of others the value may stand apart, of this it may not; and some have none. */
+	ck_assert_int_eq(parse("--stats=yes p", OPTIONS_RUN), -EINVAL);
+}
+END_TEST
+
 START_TEST(ranks)
 {
 	ck_assert_int_eq(parse("--ranks 4 --launcher x --bind none prog", OPTIONS_RUN), 0);
@@ -415,6 +431,7 @@ int main(void)
 	tcase_add_test(tc, all_options_of_run);
 	tcase_add_test(tc, nodes_and_parts);
 	tcase_add_test(tc, options_end_at_the_first_word);
+	tcase_add_test(tc, trace);
 	tcase_add_test(tc, detached);
 	tcase_add_test(tc, ranks);
 	tcase_add_test(tc, options_of_exec);

@@ -61,6 +61,8 @@ static void crew_wire(struct proxy *p)
 		.porter = &p->porter,
 		.exe = p->job->program->file,
 		.viewer = &p->viewer,
+		.watch = &p->watch,
+		.trace = &p->trace,
 	};
 	p->crew.cores = p->welcome.helper;
 	p->crew.ncores = p->welcome.nhelpers;
@@ -84,8 +86,10 @@ int attach(struct proxy *p, const struct proto_welcome *welcome, const int *fd, 
 	log_wire(p, fd + 2 + welcome->ncores);
 	crew_wire(p);
 	viewer_init(&p->viewer, &p->welcome, p->share, p->job, p->log.extent);
+	watch_init(&p->watch, &p->share->watch[p->welcome.proc]);
 	p->relay.proc = p->proc;
 	p->relay.porter = &p->porter;
+	p->relay.watch = &p->watch;
 	/* The leader, which has a standard error, tells of a failure. */
 	if (welcome->nhelpers)
 		affinity_set(p->welcome.helper, p->welcome.nhelpers, &placed);

@@ -78,6 +78,7 @@ static void start(struct proxy *p)
 	uint64_t head = __atomic_load_n(&p->proc->log_head, __ATOMIC_ACQUIRE);
 
 	if (maplog_apply(&p->log, head, &problem) ||
+		trace_start(&p->trace, p->share, p->proc->trace_gpa, &p->log, &problem) ||
 		load_fill(&p->load, &p->proc->exec, &problem))
 		crew_leave_problem(&p->crew, &problem);
 	close(p->job->program->fd);
@@ -103,6 +104,7 @@ static void life(struct proxy *p)
 		crew_leave_problem(&p->crew, &problem);
 	} else if (state == ABI_PROC_EXITED && p->phase != PHASE_PART) {
 		p->outcome.wait_status = p->proc->exit_wait;
+		trace_end(&p->trace, &p->outcome.wait_status);
 		helper_part(p);
 		/* Should the VMM be gone already, the end of file tells. */
 		mail_end(p->job->sock, p->outcome.wait_status);

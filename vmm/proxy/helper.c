@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,16 +27,22 @@ static void fail(struct proxy *p, const struct problem *problem)
 	crew_leave_problem(&p->crew, problem);
 }
 
+static int compare_fds(const void *a, const void *b)
+{
+	const unsigned *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 /* Own table, without the program's descriptors: we must not keep its pipes open. */
 static void table_own(struct proxy *p)
 {
 	struct problem problem = {0};
-	unsigned low = (unsigned)p->job->program->fd, high = (unsigned)p->job->sock;
+	unsigned keep[] = {
+		(unsigned)p->job->program->fd, (unsigned)p->job->sock, (unsigned)p->trace.fd};
+	const unsigned nkeep = p->trace.fd >= 0 ? 3 : 2;
+	unsigned from = 0;
 
-	if (low > high) {
-		low = high;
-		high = (unsigned)p->job->program->fd;
-	}
 	if (unshare(CLONE_FILES)) {
 		problem_set(&problem, -errno, EXIT_LWVMM_FAILED,
 			"proxy: cannot have descriptors of its own: %s: "
@@ -43,11 +50,13 @@ static void table_own(struct proxy *p)
 			strerror(errno));
 		fail(p, &problem);
 	}
-	if (low)
-		close_range(0, low - 1, 0);
-	if (low + 1 < high)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, UINT_MAX, 0);
+	qsort(keep, nkeep, sizeof(*keep), compare_fds);
+	for (unsigned i = 0; i < nkeep; i++) {
+		if (from < keep[i])
+			close_range(from, keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	close_range(from, UINT_MAX, 0);
 	__atomic_store_n(&p->apart, 1, __ATOMIC_RELEASE);
 	futex_wake(&p->apart, 1);
 }
@@ -80,6 +89,7 @@ static void timer_set(struct proxy *p, double seconds)
 void helper_part(struct proxy *p)
 {
 	p->phase = PHASE_PART;
+	trace_end(&p->trace, NULL);
 	if (p->relay.fd >= 0)
 		relay_close(&p->relay);
 	viewer_close(&p->viewer);
@@ -132,6 +142,7 @@ static void enter(
 	p->proc->sig_blocked = p->sig_blocked;
 	p->proc->sig_ignored = p->sig_ignored;
 	p->proc->affinity = rank_cpus(p->job->rank, p->job->affinity, welcome->ncores);
+	p->proc->trace = p->trace.fd >= 0;
 	p->phase = PHASE_EXEC;
 	/* Edge-triggered, and never read: each ring is an edge, and saves a system call. */
 	watch(p, p->bell, EPOLLIN | EPOLLET);
@@ -158,6 +169,7 @@ static void vmm_gone(struct proxy *p)
 			"guest %s: the VMM is gone: it was killed or failed before the "
 			"program's end",
 			p->name);
+	trace_end(&p->trace, NULL);
 	viewer_close(&p->viewer);
 	crew_leave(&p->crew, &p->outcome);
 }

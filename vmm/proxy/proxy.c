@@ -19,6 +19,7 @@ static struct proxy *proxy_create(const struct proxy_job *job)
 		return NULL;
 	p->job = job;
 	p->bell = p->timer = p->relay.fd = -1;
+	trace_init(&p->trace, job->trace_fd);
 	if (job->opt->name[0])
 		memcpy(p->name, job->opt->name, sizeof(p->name));
 	else
@@ -58,5 +59,7 @@ int proxy_main(const struct proxy_job *job, struct problem *problem)
 		futex_wait(&p->apart, 0);
 	close(job->sock);
 	close(job->program->fd);
+	if (p->trace.fd >= 0)
+		close(p->trace.fd);
 	crew_lead(&p->crew);
 }

@@ -33,15 +33,16 @@ struct proxy_job {
 	const struct options *opt; /* guest (argv), env, timeout_s, name */
 	const struct program *program;
 	int sock;          /* to the VMM (vmm/proto.h) */
+	int trace_fd;      /* for --trace (trace.h); -1: none */
 	uint64_t affinity; /* guest CPUs that it may use, a bit each; 0: all */
 	struct rank rank;  /* of those it takes its part */
 };
 
 /*
- * Becomes the proxy; call it while the process has one thread. Takes the socket and the
- * program's descriptor over: they are closed before the program starts. Returns only if it
- * fails before it has other threads (with the exit status and the problem filled); else the
- * process ends by itself, as the program did.
+ * Becomes the proxy; call it while the process has one thread. Takes the socket, the
+ * program's and the trace's descriptor over: they are closed before the program starts. Returns
+ * only if it fails before it has other threads (with the exit status and the problem filled);
+ * else the process ends by itself, as the program did.
  */
 int proxy_main(const struct proxy_job *job, struct problem *problem);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "vmm/proxy/porter.h"
+#include "vmm/proxy/watch.h"
 
 #define SIGNALS        64
 #define FIRST_REALTIME 32 /* the kernel's view */
@@ -53,6 +54,7 @@ static bool relay_put(struct relay *relay, const struct abi_siginfo *info)
 	if (__atomic_load_n(&proc->sig_pending, __ATOMIC_ACQUIRE) & bit)
 		return info->signo < FIRST_REALTIME;
 	proc->sig[info->signo] = *info;
+	watch_news(relay->watch);
 	__atomic_fetch_or(&proc->sig_pending, bit, __ATOMIC_RELEASE);
 	porter_event(relay->porter);
 	return true;

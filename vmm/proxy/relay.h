@@ -11,10 +11,12 @@
 #include "guest-lwk/abi/share.h"
 
 struct porter;
+struct watch;
 
 struct relay {
 	struct abi_proc *proc;
 	struct porter *porter;
+	struct watch *watch;
 	int fd;    /* signalfd, owned; -1: not open */
 	bool held; /* one more of a kind that the LWK has not taken yet */
 	struct abi_siginfo hold;

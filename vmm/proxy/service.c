@@ -11,7 +11,9 @@
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/peer.h"
 #include "vmm/proxy/porter.h"
+#include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewcall.h"
+#include "vmm/proxy/watch.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
 
@@ -81,6 +83,8 @@ static void service_serve(struct service *service)
 {
 	const struct service_common *common = service->common;
 	struct abi_mbox *mbox = service->mbox;
+	struct watch_call call;
+	struct capture *capture;
 	uint32_t signal = 0;
 	uint32_t core;
 
@@ -90,11 +94,15 @@ static void service_serve(struct service *service)
 		porter_log(common->porter, mbox->log_pos);
 	peer_wait(common->share, service->slot);
 
+	watch_begin(common->watch, mbox, &call);
+	capture = trace_call_begin(common->trace, service->slot, mbox);
 	if (!exe_answer(common->exe, mbox))
 		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+	watch_end(common->watch, mbox, &call);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();
 	mbox->signal = signal;
+	trace_call_end(common->trace, capture, mbox->ret);
 
 	core = mbox->core;
 	/* Release: ret and signal, and what the call wrote to memory. The mailbox is the LWK's

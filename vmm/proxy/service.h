@@ -14,7 +14,9 @@
 
 struct porter;
 struct maplog;
+struct trace;
 struct viewer;
+struct watch;
 
 /* What all services of a proxy have in common. */
 struct service_common {
@@ -25,6 +27,8 @@ struct service_common {
 	struct porter *porter;
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
+	struct watch *watch;
+	struct trace *trace;
 };
 
 struct service {

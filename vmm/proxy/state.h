@@ -10,7 +10,9 @@
 #include "vmm/proxy/porter.h"
 #include "vmm/proxy/proxy.h"
 #include "vmm/proxy/relay.h"
+#include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewer.h"
+#include "vmm/proxy/watch.h"
 
 enum proxy_phase {
 	PHASE_HELLO, /* waits for WELCOME */
@@ -25,6 +27,7 @@ struct proxy {
 	char name[64];                     /* of the guest, for messages */
 	uint64_t sig_blocked, sig_ignored; /* inherited */
 	sigset_t inherited;
+	struct trace trace;
 	uint32_t apart; /* futex: 1 once the helper has its own descriptor table */
 
 	/* The helper's own from here on (porter and log: see their headers). */
@@ -40,6 +43,7 @@ struct proxy {
 	struct relay relay;
 	struct load load;
 	struct viewer viewer;
+	struct watch watch;
 };
 
 /* attach.c: the message and its descriptors, taken over, become share, bell, log and porter. */

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/abi/syscalls.h"
+#include "vmm/proxy/memory.h"
 #include "vmm/proxy/viewer.h"
 
 /* Calls that look at a file by its name. Those that change one are left to the host. */
@@ -45,24 +45,6 @@ static const struct call calls[ABI_MAX_CALLS] = {
 	[ABI_NR_openat2] = {.looks = true, .at = true, .path = 1, .flags = 2, .how = true},
 	[ABI_NR_faccessat2] = {.looks = true, .at = true, .path = 1},
 };
-
-/*
- * Between the program's memory and ours, by a system call: another thread of the program may
- * unmap the memory at any moment, which must not be our fault. Bytes, or -1.
- */
-static ssize_t memory_read(uint32_t pid, uint64_t at, void *to, size_t len)
-{
-	struct iovec here = {to, len}, there = {(void *)at, len};
-
-	return process_vm_readv((pid_t)pid, &here, 1, &there, 1, 0);
-}
-
-static ssize_t memory_write(uint32_t pid, uint64_t at, const void *from, size_t len)
-{
-	struct iovec here = {(void *)from, len}, there = {(void *)at, len};
-
-	return process_vm_writev((pid_t)pid, &here, 1, &there, 1, 0);
-}
 
 /* The path as it is now; false: it cannot be read, or is too long. */
 static bool path_read(uint32_t pid, uint64_t at, char path[PATH_MAX])
