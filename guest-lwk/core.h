@@ -69,7 +69,8 @@ struct machine {
 	u64 tsc_hz;
 	u32 poll_ns;
 	u64 xcr0;
-	u32 xstate_size; /* bytes of a standard XSAVE area */
+	u32 xstate_size;             /* bytes of a standard XSAVE area */
+	u64 window_gpa, window_size; /* size 0: there is none */
 	struct abi_share *share;
 };
 extern struct machine machine;

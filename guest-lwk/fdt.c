@@ -63,7 +63,10 @@ static void prop_lwvmm(struct walk *w, const char *name, const void *value)
 		machine.share = gpa_to_ptr(be64(value));
 	else if (same(name, ABI_FDT_FREE))
 		w->free_start = be64(value);
-	else if (same(name, ABI_FDT_TSC_KHZ))
+	else if (same(name, ABI_FDT_WINDOW)) {
+		machine.window_gpa = be64(value);
+		machine.window_size = be64((const u8 *)value + 8);
+	} else if (same(name, ABI_FDT_TSC_KHZ))
 		machine.tsc_khz = be64(value);
 	else if (same(name, ABI_FDT_POLL_NS))
 		machine.poll_ns = be32(value);

@@ -16,8 +16,12 @@
  * word; the waker has changed the word, full fence, and then reads the count. If it reads none,
  * the waiter's increment came later, so the waiter reads the new value and does not wait. (A
  * waker that finds a count that is not its word's only looks in vain.)
+ *
+ * Words of the window, which host processes may share, are the host's: futex_host.c.
  */
 #include "guest-lwk/futex.h"
+#include "guest-lwk/futex_host.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/sched.h"
 
@@ -30,7 +34,7 @@ struct futex_bucket {
 static struct futex_bucket buckets[1 << BUCKET_BITS];
 u32 futex_waiters[PAGE_SIZE / sizeof(u32)] __attribute__((aligned(PAGE_SIZE)));
 
-static u32 *filter_of(u64 addr_or_key)
+u32 *futex_filter(u64 addr_or_key)
 {
 	return &futex_waiters[(addr_or_key & (PAGE_SIZE - 1)) / sizeof(u32)];
 }
@@ -135,8 +139,8 @@ static u32 bucket_requeue(
 		struct thread *next = t == last ? NULL : t->futex.next;
 
 		if (waits_for(t, from)) {
-			__atomic_add_fetch(filter_of(to), 1, __ATOMIC_SEQ_CST);
-			__atomic_sub_fetch(filter_of(from), 1, __ATOMIC_SEQ_CST);
+			__atomic_add_fetch(futex_filter(to), 1, __ATOMIC_SEQ_CST);
+			__atomic_sub_fetch(futex_filter(from), 1, __ATOMIC_SEQ_CST);
 			bucket_remove(b, prev, t);
 			t->futex.key = to;
 			bucket_add(b2, t);
@@ -245,14 +249,14 @@ s64 futex_wait(u64 addr, u32 value, u32 bitset, const struct futex_deadline *end
 
 	if (ret)
 		return ret;
-	__atomic_add_fetch(
-		filter_of(key), 1, __ATOMIC_SEQ_CST); /* before the word is read: see the top */
+	__atomic_add_fetch(futex_filter(key), 1,
+		__ATOMIC_SEQ_CST); /* before the word is read: see the top */
 	t->futex.key = key;
 	ret = join(t, key, value, bitset);
 	if (!ret)
 		ret = wait_joined(t, end);
-	__atomic_sub_fetch(
-		filter_of(t->futex.key), 1, __ATOMIC_SEQ_CST); /* its last key, if requeued */
+	__atomic_sub_fetch(futex_filter(t->futex.key), 1,
+		__ATOMIC_SEQ_CST); /* its last key, if requeued */
 	return ret;
 }
 
@@ -286,13 +290,17 @@ s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private)
 	 * Linux looks whether a PRIVATE word is mapped only when somebody waits; a shared one
 	 * it always does.
 	 */
-	if (private && likely(!READ_ONCE(*filter_of(addr))))
+	if (private && likely(!READ_ONCE(*futex_filter(addr))))
 		return 0;
+	if (unlikely(mm_in_window(current_thread()->proc, addr)))
+		return futex_host_wake(addr, count, bitset);
 	return wake_waiters(addr, count, bitset, private);
 }
 
 s64 futex_wake_addr(u64 addr, u32 count)
 {
+	if (!(addr & 3) && mm_in_window(current_thread()->proc, addr))
+		return futex_host_wake(addr, count, FUTEX_ANY);
 	return futex_wake(addr, count, FUTEX_ANY, true);
 }
 

@@ -12,6 +12,9 @@
  * (gate.S). */
 extern u32 futex_waiters[1024];
 
+/* Where the waiters of a word are counted. */
+u32 *futex_filter(u64 addr_or_key);
+
 #define FUTEX_ANY 0xffffffffU /* bitset: whoever waits, whoever wakes */
 
 struct futex_deadline {

@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The futex call: its many operations in terms of futex.h. */
 #include "guest-lwk/futex.h"
+#include "guest-lwk/futex_host.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/vdso/read.h"
-
-enum {
-	OP_WAIT,
-	OP_WAKE,
-	OP_REQUEUE = 3,
-	OP_CMP_REQUEUE,
-	OP_WAKE_OP,
-	OP_WAIT_BITSET = 9,
-	OP_WAKE_BITSET
-};
-#define OP_PRIVATE  128
-#define OP_REALTIME 256
 
 /* The operation and comparison of FUTEX_WAKE_OP, 32 bits: op:4 cmp:4 oparg:12 cmparg:12. */
 static s64 wake_op_apply(u32 code, u32 old, u32 *new_value)
@@ -132,6 +121,8 @@ other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	u32 expected = (u32)value3;
 	s64 err;
 
+	if (command != OP_WAKE_OP && futex_on_host(addr, command, addr2))
+		return futex_host_call(addr, (u32)op, value, timeout, addr2, value3);
 	if ((op & OP_REALTIME) && command != OP_WAIT && command != OP_WAIT_BITSET)
 		return -ENOSYS;
 	switch (command) {

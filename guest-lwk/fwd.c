@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/sched.h"
+#include "guest-lwk/syscall.h"
 
 static struct abi_mbox *mbox_of(const struct thread *t)
 {
@@ -96,6 +97,50 @@ s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
 	return ret;
 }
 
+/* True: it has been answered; false: the proxy is gone (process_gone() wakes us). */
+static bool answered(const struct thread *t, const struct abi_mbox *mbox)
+{
+	bool gone = false;
+
+	/* It may have answered before it went: state of the process first. */
+	for (;;) {
+		sched_prepare();
+		gone = load_acquire(&t->proc->share->state) == ABI_PROC_GONE;
+		if (load_acquire(&mbox->state) == ABI_MBOX_DONE || gone)
+			break;
+		schedule();
+	}
+	sched_cancel();
+	return load_acquire(&mbox->state) == ABI_MBOX_DONE;
+}
+
+s64 fwd_call_whole(struct fwd_whole *call)
+{
+	struct thread *t = current_thread();
+	struct abi_mbox *mbox = mbox_of(t);
+	u64 start = rdtsc();
+	s64 ret = -EIO;
+
+	WRITE_ONCE(t->wait, WAIT_WHOLE);
+	/* On its way to its end a thread may have left a call (fwd_call). */
+	if (load_acquire(&mbox->state) != ABI_MBOX_IDLE) {
+		fwd_cancel(t);
+		if (answered(t, mbox))
+			store_release(&mbox->state, ABI_MBOX_IDLE);
+	}
+	if (load_acquire(&t->proc->share->state) != ABI_PROC_GONE) {
+		request(t, call->nr, call->arg, 0, 0);
+		if (poll_done(t->core, mbox) || answered(t, mbox)) {
+			ret = mbox->ret;
+			memcpy(call->arg, mbox->arg, sizeof(call->arg));
+			store_release(&mbox->state, ABI_MBOX_IDLE);
+		}
+	}
+	t->wait = WAIT_NONE;
+	syscall_account(call->nr, ret, rdtsc() - start);
+	return ret;
+}
+
 bool fwd_done(struct core *core)
 {
 	struct abi_core *share = core->share;
@@ -114,7 +159,8 @@ bool fwd_done(struct core *core)
 			/* It may have seen its answer by itself and wait for something else by
 			 * now. */
 			if (load_acquire(&machine.share->mbox[slot].state) == ABI_MBOX_DONE &&
-				READ_ONCE(threads[slot].wait) == WAIT_FORWARD)
+				(READ_ONCE(threads[slot].wait) == WAIT_FORWARD ||
+					READ_ONCE(threads[slot].wait) == WAIT_WHOLE))
 				sched_wake(&threads[slot]);
 		}
 	}

@@ -11,6 +11,18 @@
  * interrupted it. When the process is ending it does not return.
  */
 s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi);
+/*
+ * A call that no program makes and no signal interrupts: it has effects that must be known.
+ * While the process is ending it is waited for as well; only if the proxy is gone there is no
+ * answer (-EIO), and then what the call may have taken is the VMM's to give back, or, if the
+ * answer came and was not read, process_reap()'s.
+ */
+struct fwd_whole {
+	u32 nr;
+	u64 arg[6]; /* in; then the answer */
+	u64 len;    /* the caller's own */
+};
+s64 fwd_call_whole(struct fwd_whole *call);
 /* Interrupts the call that t is waiting for, if any (signals, exit). Any core. */
 void fwd_cancel(struct thread *t);
 /* Wakes the threads whose answers have come for this core. True if any. */

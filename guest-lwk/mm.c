@@ -7,6 +7,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
+#include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
 /* Consecutive granules without a block from va on, at most `want`, within one PD. */
@@ -81,7 +82,7 @@ static void warm_check(struct process *proc, u64 *entry, u64 g)
 {
 	struct mm *mm = proc->mm;
 
-	if (nodes.nmemory == 1 || !*entry || pt_is_large(*entry))
+	if (nodes.nmemory == 1 || !*entry || pt_is_large(*entry) || pt_is_window(*entry))
 		return;
 	for (u32 i = 0; i < MM_WARM; i++)
 		if (mm->warm[i] == g && !pt_any_populated(*entry) && !mm_slot_find(mm, g))
@@ -103,6 +104,8 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 
 		if (!entry)
 			return blocks_return(proc, g, block, left);
+		if (pt_is_window(*entry)) /* never both in a granule: mm_window.h */
+			return -ENOMEM;
 		warm_check(proc, entry, g);
 		if (!*entry && !left) {
 			u64 want = (ALIGN_UP(end, BLOCK_SIZE) - g) / BLOCK_SIZE;
@@ -132,6 +135,18 @@ static bool prot_allows(const struct vma *vma, bool write, bool exec)
 	       (!exec || vma->prot & ABI_PROT_X);
 }
 
+/* Entries are made with the mapping: one that is not there waits for a call. */
+static s64 window_fault(struct mm *mm, const struct vma *vma, u64 va, bool allowed)
+{
+	const u64 *entry = pt_granule(mm, va, false);
+
+	if (vma->flags & VMA_PENDING)
+		return -EAGAIN;
+	if (!allowed)
+		return -EACCES;
+	return entry && !(pt_window_leaf(*entry, va) & PTE_ABSENT) ? 0 : -EAGAIN;
+}
+
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 {
 	struct mm *mm = proc->mm;
@@ -144,6 +159,8 @@ s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 
 	if (vma && vma->flags & VMA_BEYOND)
 		ret = -ENOMEM;
+	else if (vma && vma->flags & VMA_WINDOW)
+		ret = window_fault(mm, vma, va, prot_allows(vma, write, exec));
 	else if (vma && !(vma->flags & VMA_FIXED_KERNEL))
 		ret = prot_allows(vma, write, exec) ? populate(proc, vma, va, va + 1, TOUCHED)
 						    : -EACCES;
@@ -191,7 +208,8 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 			break;
 		u64 stop = MIN(end, vma->end);
 
-		good = vma->flags & VMA_FIXED_KERNEL || !mm_commit(proc, vma, start, stop);
+		good = vma->flags & (VMA_FIXED_KERNEL | VMA_WINDOW) ||
+		       !mm_commit(proc, vma, start, stop);
 		start = stop;
 	}
 	spin_unlock(&mm->lock);
@@ -223,7 +241,7 @@ u64 mm_gpa(struct process *proc, u64 va, bool write)
 /* Where memory is committed when it is asked for: not stacks, .bss, reservations, PROT_NONE. */
 static bool commits_now(const struct vma *vma)
 {
-	return vma->prot && !(vma->flags & (VMA_TOUCH | VMA_BEYOND));
+	return vma->prot && !(vma->flags & (VMA_TOUCH | VMA_BEYOND | VMA_WINDOW));
 }
 
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags)
@@ -282,6 +300,8 @@ s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 
 		if (!vma || vma->flags & VMA_FIXED_KERNEL)
 			return -ENOMEM;
+		if (vma->flags & VMA_NOWRITE && prot & ABI_PROT_W)
+			return -EACCES;
 		at = vma->end;
 	}
 	/* All that may want memory, but for what is committed: then nothing has changed if

@@ -18,9 +18,13 @@ enum {
 	VMA_TOUCH = 1,
 	/* commit at first touch */ VMA_STACK = 2,
 	/* grows down */ VMA_FIXED_KERNEL = 4, /* vDSO */
-	VMA_BEYOND = 8, /* private file mapping, pages after the file's end: SIGBUS */
-	VMA_ROOM = 16,  /* of the stack, where it has not grown yet: counts in no limit */
-	VMA_SHARED = 32 /* asked for as shared: no data */
+	VMA_BEYOND = 8,    /* private file mapping, pages after the file's end: SIGBUS */
+	VMA_ROOM = 16,     /* of the stack, where it has not grown yet: counts in no limit */
+	VMA_SHARED = 32,   /* asked for as shared: no data */
+	VMA_WINDOW = 64,   /* of a file in the window (mm_window.h) */
+	VMA_NOWRITE = 128, /* its descriptor does not allow writing */
+	VMA_PENDING = 256, /* a call is under way that maps it, or takes it away */
+	VMA_SHM = 512      /* System V shared memory */
 };
 
 struct vma {
@@ -30,6 +34,7 @@ struct vma {
 	struct vma *prev, *next;  /* by address */
 	struct vma *left, *right; /* treap */
 	u32 priority;
+	u32 mapping; /* of the window: alike in what one call has mapped; else 0 */
 };
 
 struct gib_slot {
@@ -44,15 +49,18 @@ struct mm {
 	struct vma *tree, *first, *last;
 	struct gib_slot *slots;
 	u64 brk_start, brk;
-	u64 small_hint, sparse_hint,
-		large_hint; /* where the search for a hole begins (mm_va.c) */
+	u64 small_hint, sparse_hint, large_hint,
+		window_hint; /* where the search for a hole begins (mm_va.c) */
 #define MM_WARM 8
 	u64 warm[MM_WARM]; /* empty granules that keep their blocks (mm_unmap.c), 0: none */
 	u64 committed;     /* bytes of blocks that it holds */
 	u64 mapped, data;  /* bytes that RLIMIT_AS and RLIMIT_DATA limit (vma.c) */
 	u64 tlb_gen;       /* incremented when entries were taken away */
 	u64 *retired;      /* page tables taken out, to be freed after the next flush (pt.c) */
-	bool touch;        /* default commit mode */
+	bool windows;      /* has, or had, something of the window */
+	u32 mappings;      /* of the window that there ever were */
+	struct attach *attached; /* System V shared memory (mm_shm.c) */
+	bool touch;              /* default commit mode */
 	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */
 	struct mempolicy *policies; /* of vmas, by number (mempolicy.h) */
 };
@@ -66,7 +74,7 @@ void mm_destroy(struct process *proc); /* all threads gone; blocks go to the rec
 /*
  * A page fault of the program (or of the kernel on its behalf): 0 when it was made good,
  * -EFAULT (nothing mapped there), -EACCES (not with this protection), -ENOMEM (none left, or
- * VMA_BEYOND).
+ * VMA_BEYOND), -EAGAIN (mm_window_wait() knows).
  */
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec);
 /* True if [va, va+len) is mapped with prot; commits it. For buffers of forwarded calls. */
@@ -133,6 +141,10 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice);
 s64 sys_mincore(u64 addr, u64 len, u64 vec);
 s64 sys_msync(u64 addr, u64 len, u64 flags);
 s64 sys_mlock(u64 addr, u64 len);
+/* mm_shm.c */
+s64 sys_shmat(u64 id, u64 addr, u64 flags);
+s64 sys_shmdt(u64 addr);
+void mm_shm_forget(struct mm *mm);
 
 /* uaccess.c: copies between kernel and the current program; 0 or -EFAULT. */
 s64 user_read(void *dst, u64 src, u64 len);

@@ -29,7 +29,7 @@ static u64 granule_pages(u64 entry, u64 start, u64 end, u64 set)
 {
 	u64 n = 0;
 
-	if (!entry || !(set >> pmem_node(pt_block(entry)) & 1))
+	if (!entry || pt_is_window(entry) || !(set >> pmem_node(pt_block(entry)) & 1))
 		return 0;
 	if (pt_is_large(entry))
 		return (end - start) / PAGE_SIZE;
@@ -165,7 +165,8 @@ static struct span span_of(struct mm *mm, u64 va)
 	struct span span = {.lo = MAX(vma->start, granule), .node = -ENOENT};
 
 	span.len = MIN(vma->end, granule + BLOCK_SIZE) - span.lo;
-	if (entry && *entry) {
+	/* Pages of the window are the host's to place. */
+	if (entry && *entry && !pt_is_window(*entry)) {
 		span.node = (s32)pmem_node(pt_block(*entry));
 		span.table = pt_is_large(*entry) ? NULL : entry;
 	}

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* mremap: in place where there is room, else a new place and a copy by physical address. */
 #include "guest-lwk/abi/layout.h"
-#include "guest-lwk/mm.h"
+#include "guest-lwk/mm_sys.h"
 #include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
 #include "guest-lwk/vma.h"
-
-#define MREMAP_MAYMOVE 1
-#define MREMAP_FIXED   2
 
 /* What is populated at `from` is copied to `to`, which is committed; at most one granule a
  * step. */
@@ -77,6 +75,9 @@ static s64 remap(
 	if (!vma || vma->end < addr + old_len || vma->flags & VMA_FIXED_KERNEL)
 		return -EFAULT;
 	if (flags & MREMAP_FIXED) {
+		if (mm_window_beside(mm, new_addr, new_addr + new_len))
+			return -ENOMEM;
+
 		s64 err = mm_unmap(proc, new_addr, new_addr + new_len);
 
 		/* The vma may have been split, or be another one. */
@@ -95,7 +96,8 @@ static s64 remap(
 	struct vma *next = vma_find_above(mm, addr + old_len);
 
 	if (vma->end == addr + old_len && addr + new_len <= ABI_MMAP_TOP &&
-		(!next || next->start >= addr + new_len)) {
+		(!next || next->start >= addr + new_len) &&
+		!mm_window_beside(mm, addr + old_len, addr + new_len)) {
 		s64 ret = mm_mmap(
 			proc, addr + old_len, new_len - old_len, vma->prot, 0, vma->flags);
 
@@ -122,6 +124,12 @@ s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 			(new_addr < addr + old_len && addr < new_addr + new_len)))
 		return -EINVAL;
 	spin_lock(&proc->mm->lock);
+	while (mm_window_settle(proc, addr, addr + old_len) ||
+		(flags & MREMAP_FIXED && mm_window_settle(proc, new_addr, new_addr + new_len)))
+		;
+	if (mm_window_meets(proc->mm, addr, addr + old_len)) {
+		return window_mremap(addr, old_len, new_len, flags, new_addr);
+	}
 	s64 ret = remap(proc, addr, old_len, new_len, flags, new_addr);
 
 	spin_unlock(&proc->mm->lock);

@@ -2,6 +2,7 @@
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/kmem.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pt.h"
 
 struct gib_slot *mm_slot_find(struct mm *mm, u64 va)
@@ -20,7 +21,8 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct place
 	va = ALIGN_DOWN(va, GIB_SIZE);
 	/* A proxy cannot map at address 0 (vm.mmap_min_addr), so the first GiB stays in 2 MiB
 	 * blocks. */
-	if (va < GIB_SIZE || !pmem_has_gib() || !pt_gib_empty(mm, va))
+	if (va < GIB_SIZE || !pmem_has_gib() || !pt_gib_empty(mm, va) ||
+		mm_window_meets(mm, va, va + GIB_SIZE))
 		return NULL;
 	struct gib_slot *slot = kmem_alloc(sizeof(*slot));
 

@@ -18,6 +18,8 @@ void mm_slot_free(struct process *proc, struct gib_slot *slot);
 
 /* mm_va.c: an address for len bytes (touch: committed at first touch), 0: none. */
 u64 mm_pick(struct mm *mm, u64 len, bool touch);
+/* The same for the window: whole granules, congruent to off; 0: none. */
+u64 mm_pick_window(struct mm *mm, u64 len, u64 off);
 /* A hole has come to be. */
 void mm_pick_freed(struct mm *mm, u64 end);
 /* In the area of requests of 2 MiB and more, where GiB slots are made. */

@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory calls, as Linux has them; refusals and differences are in docs/linux-abi.md. */
 #include "guest-lwk/abi/layout.h"
-#include "guest-lwk/fwd.h"
-#include "guest-lwk/mm.h"
+#include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/mm_sys.h"
 #include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
-#include "guest-lwk/pt.h"
+#include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
-#define MAP_PRIVATE         0x02
-#define MAP_TYPE            0x0f
-#define MAP_FIXED           0x10
-#define MAP_ANONYMOUS       0x20
-#define MAP_GROWSDOWN       0x100
-#define MAP_NORESERVE       0x4000
-#define MAP_POPULATE        0x8000
-#define MAP_STACK           0x20000
-#define MAP_FIXED_NOREPLACE 0x100000
-
 #define PROT_MASK 7
-
-#define NR_PREAD64 17
 
 static struct mm *current_mm(void)
 {
@@ -36,102 +25,12 @@ static bool range_ok(u64 addr, u64 *len)
 	       addr <= ABI_USER_END - *len;
 }
 
-static bool is_free(struct mm *mm, u64 addr, u64 len)
+bool mm_is_free(struct mm *mm, u64 addr, u64 len)
 {
 	struct vma *vma = vma_find_above(mm, addr);
 
 	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP &&
 	       (!vma || vma->start >= addr + len);
-}
-
-/* The proxy must find memory where it is to write; what lies behind the file's end needs none.
- */
-static s64 chunk_commit(struct process *proc, u64 start, u64 end)
-{
-	struct mm *mm = proc->mm;
-	s64 ret = 0;
-
-	spin_lock(&mm->lock);
-	while (start < end && !ret) {
-		struct vma *vma = vma_find(mm, start);
-		u64 stop = vma ? MIN(end, vma->end) : end;
-
-		ret = vma ? mm_commit(proc, vma, start, stop) : -ENOMEM;
-		start = stop;
-	}
-	spin_unlock(&mm->lock);
-	return ret;
-}
-
-#define CHUNK_FIRST (4ULL << 20)
-
-/*
- * The bytes of a private file mapping, read straight into it by the proxy, which may write
- * whatever the protection: how many there were, less than len where the file ends. In chunks
- * that grow, because memory for a library's large .bss, which ld.so maps with the file at
- * first, may not even be there.
- */
-static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
-{
-	u64 done = 0, ready = 0, chunk = CHUNK_FIRST;
-
-	while (done < len) {
-		if (done == ready) {
-			ready += MIN(chunk, len - ready);
-			chunk *= 2;
-			if (chunk_commit(proc, addr + done, addr + ready))
-				return -ENOMEM;
-		}
-		u64 arg[6] = {fd, addr + done, ready - done, off + done};
-		s64 n = fwd_call(NR_PREAD64, arg, addr + done, addr + ready);
-
-		if (n == -EINTR)
-			continue;
-		if (n == ABI_NOT_BEGUN) /* a signal waits: the call again after it */
-			return -ERESTARTNOINTR;
-		if (n == 0)
-			break;
-		if (n < 0) /* directories and pipes have no pages: as mmap says it */
-			return n == -21 || n == -29 ? -ENODEV : n == -EBADF ? -EBADF : -EACCES;
-		done += (u64)n;
-	}
-	return (s64)done;
-}
-
-/* Pages that begin after the file's end are SIGBUS, not zeros. */
-static s64 beyond_map(struct process *proc, u64 start, u64 end, u64 prot)
-{
-	s64 ret = mm_unmap(proc, start, end);
-
-	if (!ret)
-		ret = mm_mmap(proc, start, end - start, (u32)prot, 0, VMA_BEYOND);
-	return ret < 0 ? ret : 0;
-}
-
-/* What was mapped here before must not show behind the file's last byte. */
-static void tail_zero(struct process *proc, u64 start)
-{
-	u64 *entry = pt_granule(proc->mm, start, false);
-
-	if (start & (PAGE_SIZE - 1) && entry && *entry)
-		pmem_zero(pt_block(*entry) + (start & (BLOCK_SIZE - 1)),
-			PAGE_SIZE - (start & (PAGE_SIZE - 1)));
-}
-
-static s64 file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 off)
-{
-	s64 ret = file_fill(proc, addr, len, fd, off);
-	u64 filled = ret > 0 ? ALIGN_UP((u64)ret, PAGE_SIZE) : 0;
-
-	spin_lock(&proc->mm->lock);
-	if (ret >= 0)
-		tail_zero(proc, addr + (u64)ret);
-	if (ret >= 0 && filled < len)
-		ret = beyond_map(proc, addr + filled, addr + len, prot);
-	if (ret < 0)
-		mm_unmap(proc, addr, addr + len);
-	spin_unlock(&proc->mm->lock);
-	return ret < 0 ? ret : (s64)addr;
 }
 
 /*
@@ -159,7 +58,7 @@ static u32 vma_flags_of(u64 flags)
 	       ((flags & MAP_TYPE) != MAP_PRIVATE ? VMA_SHARED : 0);
 }
 
-static bool limits_allow(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
+bool mm_limits_allow(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	u32 vma_flags = vma_flags_of(flags);
 
@@ -179,18 +78,24 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 
 	if (flags & MAP_FIXED_NOREPLACE && vma && vma->start < addr + len)
 		return -EEXIST;
-	if (!limits_allow(proc, addr, len, prot, flags))
+	if (!mm_limits_allow(proc, addr, len, prot, flags))
 		return -ENOMEM;
 	if (flags & MAP_FIXED && file && can_overlay(mm, addr, addr + len)) {
 		ret = mm_protect(proc, addr, addr + len, (u32)prot);
 		return ret ? ret : (s64)addr;
 	}
 	if (flags & MAP_FIXED) {
+		if (prot && mm_window_beside(mm, addr, addr + len))
+			return -ENOMEM;
 		/* Behind a file's end: a library's .bss. */
 		if (vma && vma->start <= addr && vma->flags & VMA_BEYOND)
 			vma_flags |= VMA_TOUCH;
 		ret = mm_unmap(proc, addr, addr + len);
-	} else if (addr && !(flags & MAP_FIXED_NOREPLACE) && !is_free(mm, addr, len)) {
+	} else if (flags & MAP_FIXED_NOREPLACE) {
+		if (prot && mm_window_beside(mm, addr, addr + len))
+			return -ENOMEM;
+	} else if (addr &&
+		   (!mm_is_free(mm, addr, len) || mm_window_beside(mm, addr, addr + len))) {
 		addr = 0;
 	}
 	/* Not among the reservations that are never filled. */
@@ -202,6 +107,8 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	spin_lock(&proc->mm->lock);
+	if (flags & MAP_FIXED)
+		mm_window_settle(proc, addr, addr + len);
 	s64 ret = map(proc, addr, len, prot, flags);
 
 	spin_unlock(&proc->mm->lock);
@@ -222,14 +129,15 @@ s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 		return flags & MAP_FIXED && addr & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && addr < ABI_USER_START)
 		return -EPERM;
-	/* Shared files need the window (design.md, 'Shared memory'); shared anonymous memory is
-	   private here until a program can fork. */
-	if (file && type != 2)
-		return -ENODEV;
 	prot &= PROT_MASK;
+	if (type != MAP_PRIVATE && machine.window_size)
+		return window_mmap(addr, len, prot, flags, fd, off);
+	/* Without a window shared anonymous memory is the process's own. */
+	if (file && type != MAP_PRIVATE)
+		return -ENODEV;
 	s64 ret = map_anywhere(proc, addr, len, prot, flags);
 
-	return ret < 0 || !file ? ret : file_map(proc, (u64)ret, len, prot, fd, off);
+	return ret < 0 || !file ? ret : mm_file_map(proc, (u64)ret, len, prot, fd, off);
 }
 
 s64 sys_munmap(u64 addr, u64 len)
@@ -239,6 +147,7 @@ s64 sys_munmap(u64 addr, u64 len)
 	if (!range_ok(addr, &len))
 		return -EINVAL;
 	spin_lock(&proc->mm->lock);
+	mm_window_settle(proc, addr, addr + len);
 	s64 ret = mm_unmap(proc, addr, addr + len);
 
 	spin_unlock(&proc->mm->lock);
@@ -256,6 +165,7 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 	if (!range_ok(addr, &len))
 		return -ENOMEM;
 	spin_lock(&proc->mm->lock);
+	mm_window_settle(proc, addr, addr + len);
 	prot &= PROT_MASK;
 	s64 ret = mm_may_protect(proc, addr, addr + len, (u32)prot)
 			  ? mm_protect(proc, addr, addr + len, (u32)prot)
@@ -279,7 +189,8 @@ s64 sys_brk(u64 addr)
 	if (addr < mm->brk_start || addr >= ABI_USER_END)
 		ret = -ENOMEM;
 	else if (new_end > old_end)
-		ret = is_free(mm, old_end, new_end - old_end) &&
+		ret = mm_is_free(mm, old_end, new_end - old_end) &&
+				      !mm_window_beside(mm, old_end, new_end) &&
 				      mm_may_map(proc, new_end - old_end, BRK_PROT, 0)
 			      ? mm_mmap(proc, old_end, new_end - old_end, BRK_PROT, 0, 0)
 			      : -ENOMEM;
@@ -292,7 +203,7 @@ s64 sys_brk(u64 addr)
 	return ret;
 }
 
-enum { MADV_DONTNEED = 4, MADV_FREE = 8, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
+enum { MADV_DONTNEED = 4, MADV_REMOVE = 9, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
 
 s64 sys_madvise(u64 addr, u64 len, u64 advice)
 {
@@ -324,6 +235,8 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	if (!ret && advice == MADV_DONTNEED)
 		mm_discard(proc, addr, addr + len);
 	spin_unlock(&proc->mm->lock);
+	if (!ret && advice == MADV_REMOVE)
+		ret = window_forward(proc, ABI_NR_madvise, addr, addr + len, advice);
 	return ret;
 }
 
@@ -339,7 +252,8 @@ s64 sys_mincore(u64 addr, u64 len, u64 vec)
 		spin_lock(&mm->lock);
 		bool mapped = vma_find(mm, at);
 		u64 *entry = pt_granule(mm, at, false);
-		u8 in = entry && *entry && pt_all_populated(*entry, at, at + PAGE_SIZE);
+		u8 in = entry && *entry && pt_all_populated(*entry, at, at + PAGE_SIZE) &&
+			!(pt_is_window(*entry) && pt_window_leaf(*entry, at) & PTE_ABSENT);
 
 		spin_unlock(&mm->lock);
 		if (!mapped)
@@ -375,7 +289,11 @@ s64 sys_msync(u64 addr, u64 len, u64 flags)
 {
 	if (addr & (PAGE_SIZE - 1) || flags & ~7ULL || (flags & 5) == 5)
 		return -EINVAL;
-	return range_mapped(addr, len);
+	s64 ret = range_mapped(addr, len);
+
+	return ret ? ret
+		   : window_forward(current_thread()->proc, ABI_NR_msync, addr,
+			     addr + ALIGN_UP(len, PAGE_SIZE), flags);
 }
 
 s64 sys_mlock(u64 addr, u64 len)

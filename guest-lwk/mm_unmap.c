@@ -7,36 +7,49 @@
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mm.h"
 #include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
+#include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
-/* Adjacent blocks at adjacent addresses, given back by one record. */
+/* Adjacent blocks, or pages of the window, at adjacent addresses, given back by one record. */
 struct run {
 	u64 va, gpa, len;
+	bool window;
 };
 
 static void run_free(struct process *proc, struct run *run)
 {
 	if (!run->len)
 		return;
-	u64 pos = log_append(proc, ABI_LOG_UNMAP, run->va, run->len, 0);
+	u64 pos = log_append(
+		proc, run->window ? ABI_LOG_UNMAP_WINDOW : ABI_LOG_UNMAP, run->va, run->len, 0);
 
-	proc->mm->committed -= run->len;
-	pmem_free(run->gpa, run->len, run->va, proc->index, pos);
+	if (run->window) {
+		pmem_free_window(run->gpa, run->len, run->va, proc->index, pos);
+	} else {
+		proc->mm->committed -= run->len;
+		pmem_free(run->gpa, run->len, run->va, proc->index, pos);
+	}
 	run->len = 0;
+}
+
+static void run_add_part(struct process *proc, struct run *run, const struct run *part)
+{
+	if (run->len && (run->va + run->len != part->va || run->gpa + run->len != part->gpa ||
+				run->window != part->window))
+		run_free(proc, run);
+	if (run->len)
+		run->len += part->len;
+	else
+		*run = *part;
 }
 
 static void run_add(struct process *proc, struct run *run, u64 va, u64 gpa)
 {
-	if (run->len && (run->va + run->len != va || run->gpa + run->len != gpa))
-		run_free(proc, run);
-	if (!run->len) {
-		run->va = va;
-		run->gpa = gpa;
-	}
-	run->len += BLOCK_SIZE;
+	run_add_part(proc, run, &(struct run){.va = va, .gpa = gpa, .len = BLOCK_SIZE});
 }
 
 /* True if a vma meets [start, end). */
@@ -173,11 +186,30 @@ void mm_untouched_release(struct process *proc, u64 start, u64 end)
 		vma = vma->next) {
 		u64 lo = MAX(start, vma->start), hi = MIN(end, vma->end);
 
-		if (!vma->prot || vma->flags & VMA_FIXED_KERNEL || !untouched_hide(mm, lo, hi))
+		if (!vma->prot || vma->flags & (VMA_FIXED_KERNEL | VMA_WINDOW) ||
+			!untouched_hide(mm, lo, hi))
 			continue;
 		mm_flush(mm);
 		hidden_free(proc, lo, hi);
 	}
+}
+
+/* The same of a granule of the window: nothing to zero, each page loses a reference. */
+static void window_clean(
+	struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
+{
+	u64 end = MIN(g + BLOCK_SIZE, to);
+
+	for (u64 at = MAX(g, from); at < end;) {
+		struct run part = {.va = at, .window = true};
+
+		part.len = pt_window_take(entry, at, end, &part.gpa);
+		if (part.gpa)
+			run_add_part(proc, run, &part);
+		at += part.len;
+	}
+	if (!mm_window_meets(proc->mm, g, g + BLOCK_SIZE))
+		pt_forget(proc->mm, entry);
 }
 
 /* The granule at g loses its part of the unmapping [from, to). */
@@ -215,6 +247,8 @@ static void clean_range(struct process *proc, u64 start, u64 end)
 
 		if (!entry)
 			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if (pt_is_window(*entry))
+			window_clean(proc, entry, g, start, end, &run);
 		else if (*entry)
 			granule_clean(proc, entry, g, start, end, &run);
 	}
@@ -249,7 +283,8 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 	return 0;
 }
 
-/* madvise(MADV_DONTNEED): what is populated in [start, end) reads as zero again. */
+/* madvise(MADV_DONTNEED): what is populated in [start, end) reads as zero again, but for the
+ * window, which keeps what the file has. */
 void mm_discard(struct process *proc, u64 start, u64 end)
 {
 	struct mm *mm = proc->mm;
@@ -260,7 +295,7 @@ void mm_discard(struct process *proc, u64 start, u64 end)
 
 		if (!entry)
 			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-		else if (*entry)
+		else if (*entry && !pt_is_window(*entry))
 			pmem_zero(pt_block(*entry) + (s & (BLOCK_SIZE - 1)), e - s);
 	}
 }

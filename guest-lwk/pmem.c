@@ -299,42 +299,57 @@ u64 pmem_alloc_gib(const struct placement *place)
 	return gpa;
 }
 
+/* Caller holds pmem_lock. */
 static void reclaim_add(const struct abi_reclaim_rec *rec)
 {
 	struct abi_ring *ring = &machine.share->reclaim;
 
-	spin_lock(&pmem_lock);
 	/* The janitor takes from the other end whatever we do: this wait ends. */
 	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS)
 		cpu_pause();
 	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = *rec;
-	pending_bytes += rec->len;
-	range_of(rec->gpa)->npending += rec->len / BLOCK_SIZE;
 	store_release(&ring->head, ring->head + 1);
 	/* The clean ring is as long as this one, so neither side can be stuck behind the other.
 	 */
 	clean_take();
-	spin_unlock(&pmem_lock);
 }
 
-void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+static void reclaim_ring(void)
 {
-	while (len) { /* a record for each range: neighbours may be of different nodes */
-		const struct range *r = range_of(gpa);
-		u64 part = MIN(len, r->gpa + r->nblocks * BLOCK_SIZE - gpa);
-
-		reclaim_add(&(struct abi_reclaim_rec){
-			.gpa = gpa, .len = part, .va = va, .pos = log_pos, .proc = proc});
-		gpa += part;
-		va += part;
-		len -= part;
-	}
 	/* janitor_idle is set by the VMM before its last look at the ring (full fences on both
 	 * sides). */
 	fence_full();
 	if (READ_ONCE(machine.share->janitor_idle) &&
 		__atomic_exchange_n(&machine.share->janitor_idle, 0, __ATOMIC_SEQ_CST))
 		outl(ABI_PORT_BELL, ABI_BELL_VMM);
+}
+
+void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+{
+	while (len) { /* a record for each range: neighbours may be of different nodes */
+		struct range *r = range_of(gpa);
+		u64 part = MIN(len, r->gpa + r->nblocks * BLOCK_SIZE - gpa);
+
+		spin_lock(&pmem_lock);
+		pending_bytes += part;
+		r->npending += part / BLOCK_SIZE;
+		reclaim_add(&(struct abi_reclaim_rec){
+			.gpa = gpa, .len = part, .va = va, .pos = log_pos, .proc = proc});
+		spin_unlock(&pmem_lock);
+		gpa += part;
+		va += part;
+		len -= part;
+	}
+	reclaim_ring();
+}
+
+void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
+{
+	spin_lock(&pmem_lock);
+	reclaim_add(&(struct abi_reclaim_rec){
+		.gpa = gpa, .len = len, .va = va, .pos = log_pos, .proc = proc});
+	spin_unlock(&pmem_lock);
+	reclaim_ring();
 }
 
 bool pmem_wait(void)

@@ -51,6 +51,8 @@ u64 pmem_alloc_gib(const struct placement *place);
 bool pmem_wait(void);
 /* Gives [gpa, gpa+len) back by way of the reclaim ring (share.h). */
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
+/* Drops a reference to each page of the window in [gpa, gpa+len), by the same way. */
+void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
 /* The node of a block. */
 u32 pmem_node(u64 gpa);
 /* Bytes in all and free (with those on their way back), for sysinfo. */

@@ -2,6 +2,7 @@
 /* The life of a process, as abi/share.h tells it; everything the host asks for is done by core
  * 0. */
 #include "guest-lwk/process.h"
+#include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process_exec.h"
@@ -109,6 +110,18 @@ static void mm_unload(struct mm *mm)
 	}
 }
 
+/* An answer that came and that nobody has read may have given references to the window. */
+static void mbox_clear(const struct process *proc, struct abi_mbox *mbox)
+{
+	const struct abi_window_answer *a = (const void *)mbox->arg;
+
+	if (load_acquire(&mbox->state) == ABI_MBOX_DONE && !mbox->ret &&
+		(mbox->nr == ABI_CALL_MAP_FILE || mbox->nr == ABI_CALL_WINDOW_GROW ||
+			mbox->nr == ABI_CALL_SHMAT))
+		pmem_free_window(a->gpa, a->len, 0, proc->index, proc->share->log_head);
+	store_release(&mbox->state, ABI_MBOX_IDLE);
+}
+
 /* GONE, and no thread left: everything goes back, the index is free. */
 static void process_reap(struct process *proc)
 {
@@ -122,7 +135,7 @@ static void process_reap(struct process *proc)
 	itimers_end(proc);
 	for (u32 i = 0; i < ABI_MAX_THREADS; i++)
 		if (share->mbox[i].proc == proc->index && share->mbox[i].state != ABI_MBOX_IDLE)
-			store_release(&share->mbox[i].state, ABI_MBOX_IDLE);
+			mbox_clear(proc, &share->mbox[i]);
 	/* Nobody is left to apply it: the next process begins with an empty log. */
 	store_release(&proc->share->log_applied, proc->share->log_head);
 	store_release(&proc->share->state, ABI_PROC_FREE);
@@ -138,6 +151,8 @@ static void process_gone(struct process *proc)
 	spin_lock(&proc->lock);
 	bool empty = !proc->nthreads;
 
+	/* Also those who waited for the proxy's answer whatever happened. */
+	process_kick(proc);
 	spin_unlock(&proc->lock);
 	if (empty)
 		process_reap(proc);

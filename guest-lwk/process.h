@@ -18,13 +18,23 @@
 
 enum thread_state { THREAD_FREE, THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
 /* Why a thread is blocked: tells who may wake it before its time. */
-enum thread_wait { WAIT_NONE, WAIT_FORWARD, WAIT_FUTEX, WAIT_SLEEP, WAIT_SIGNAL, WAIT_STOPPED };
+enum thread_wait {
+	WAIT_NONE,
+	WAIT_FORWARD,
+	WAIT_FUTEX,
+	WAIT_SLEEP,
+	WAIT_SIGNAL,
+	WAIT_STOPPED,
+	WAIT_WHOLE /* for the proxy, whatever happens */,
+	WAIT_MAPPING /* mm_window_settle() */
+};
 
 struct futex_wait {
 	struct thread *next;         /* in the bucket's list; under the bucket's lock */
 	struct futex_bucket *bucket; /* NULL: not queued (woken) */
 	u64 key;                     /* gpa of the word */
 	u32 bitset;
+	u32 *counted; /* where it is counted while it waits on the host, NULL: nowhere */
 };
 
 struct thread {

@@ -199,6 +199,7 @@ void mm_destroy(struct process *proc)
 	for (struct vma *vma = mm->first; vma; vma = vma->next)
 		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
 	unmap_all(proc);
+	mm_shm_forget(mm);
 	mm_warm_drop(proc);
 	pt_retired_free(mm);
 	pt_root_destroy(mm->root);

@@ -3,6 +3,7 @@
 #include "guest-lwk/core.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
+#include "guest-lwk/pt_window.h"
 
 #define ENTRIES      512
 #define KERNEL_FIRST 256 /* slot of ABI_DIRECT_VA in the top table */
@@ -94,7 +95,7 @@ bool pt_gib_empty(struct mm *mm, u64 va)
 	return true;
 }
 
-static u64 leaf_flags(u32 prot)
+u64 pt_leaf_flags(u32 prot)
 {
 	u64 flags = PTE_POPULATED;
 
@@ -129,7 +130,7 @@ static u32 page_index(u64 va)
 	return va >> 12 & 511;
 }
 
-static u64 table_entry(const u64 *table)
+u64 pt_table_entry(const u64 *table)
 {
 	return ptr_to_gpa(table) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED;
 }
@@ -171,7 +172,7 @@ s64 pt_split(struct mm *mm, u64 va)
 		table[i] = leaf;
 	/* The entries say the same as the leaf did, so stale TLB entries of the leaf do no
 	 * harm. */
-	*entry = table_entry(table);
+	*entry = pt_table_entry(table) | (*entry & PTE_WINDOW);
 	return 0;
 }
 
@@ -188,7 +189,7 @@ bool pt_any_populated(u64 entry)
 
 s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot)
 {
-	u64 flags = leaf_flags(prot);
+	u64 flags = pt_leaf_flags(prot);
 	u64 large = PTE_LARGE | (mm->watch ? flags & ~PTE_ACCESSED : flags);
 
 	if (!*entry && whole(start, end)) {
@@ -213,7 +214,7 @@ s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 pr
 		if (!table)
 			return -ENOMEM;
 		table[0] = block;
-		*entry = table_entry(table);
+		*entry = pt_table_entry(table);
 	}
 	u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE);
 	u64 leaf = (block + i * PAGE_SIZE) | flags;
@@ -232,8 +233,12 @@ s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 pr
 
 void pt_protect(u64 *entry, u64 start, u64 end, u32 prot)
 {
-	u64 flags = leaf_flags(prot);
+	u64 flags = pt_leaf_flags(prot);
 
+	if (pt_is_window(*entry)) {
+		pt_window_protect(entry, start, end, prot);
+		return;
+	}
 	if ((*entry & PTE_LARGE) && whole(start, end)) {
 		*entry = (*entry & (PTE_ADDR | PTE_LARGE)) | flags;
 		return;
@@ -330,7 +335,7 @@ s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)
 
 	if (!table)
 		return -ENOMEM;
-	table[page_index(va)] = gpa | leaf_flags(prot);
+	table[page_index(va)] = gpa | pt_leaf_flags(prot);
 	return 0;
 }
 

@@ -21,8 +21,10 @@
 #define PTE_DIRTY     0x040ULL
 #define PTE_LARGE     0x080ULL
 #define PTE_POPULATED 0x200ULL /* software bit */
-#define PTE_NX        (1ULL << 63)
-#define PTE_ADDR      0x000ffffffffff000ULL
+#define PTE_WINDOW                                                                             \
+	0x400ULL /* software bit: of the window (pt_window.h), also in a table's entry */
+#define PTE_NX   (1ULL << 63)
+#define PTE_ADDR 0x000ffffffffff000ULL
 
 /* Remembers the kernel's half; the boot tables are what is loaded now. */
 u64 pt_root_create(void); /* gpa, 0: no memory */
@@ -33,6 +35,12 @@ u64 *pt_granule(struct mm *mm, u64 va, bool create);
 /* True if no granule of the GiB that contains va has a block (so it may become one whole
  * block). */
 bool pt_gib_empty(struct mm *mm, u64 va);
+
+/* The granule holds pages of the window, not RAM: only pt_window.h may look for its block. */
+static inline bool pt_is_window(u64 entry)
+{
+	return entry & PTE_WINDOW;
+}
 
 static inline bool pt_is_large(u64 entry)
 {
@@ -48,6 +56,9 @@ u64 pt_block(u64 entry);
 s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot);
 /* Makes va a boundary of entries: a large leaf across it becomes a table. -ENOMEM. */
 s64 pt_split(struct mm *mm, u64 va);
+/* What a PD entry says of a table; what a leaf says of a page with this protection. */
+u64 pt_table_entry(const u64 *table);
+u64 pt_leaf_flags(u32 prot);
 /* Changes the protection of what is populated in [start, end), which pt_split() has made
  * boundaries. */
 void pt_protect(u64 *entry, u64 start, u64 end, u32 prot);

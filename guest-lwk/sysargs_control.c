@@ -90,6 +90,15 @@ static const struct command msgctls[] = {
 	{13, 13, 120, RW}, /* MSG_STAT_ANY */
 };
 
+static const struct command shmctls[] = {
+	{1, 1, 112, R},    /* IPC_SET */
+	{2, 2, 112, RW},   /* IPC_STAT */
+	{3, 3, 72, RW},    /* IPC_INFO */
+	{13, 13, 112, RW}, /* SHM_STAT */
+	{14, 14, 48, RW},  /* SHM_INFO */
+	{15, 15, 112, RW}, /* SHM_STAT_ANY */
+};
+
 static const struct command prctls[] = {
 	{2, 2, 4, RW},    /* PR_GET_PDEATHSIG */
 	{15, 15, 16, R},  /* PR_SET_NAME */
@@ -176,6 +185,9 @@ void sysargs_control(struct sysargs *sa, u32 i)
 		break;
 	case ABI_NR_msgctl:
 		by_table(sa, i, msgctls, ARRAY_SIZE(msgctls), sa->arg[1] & IPC_CMD);
+		break;
+	case ABI_NR_shmctl:
+		by_table(sa, i, shmctls, ARRAY_SIZE(shmctls), sa->arg[1] & IPC_CMD);
 		break;
 	case ABI_NR_msgsnd:
 		sysargs_pointer(sa, i, 8 + MIN(sa->arg[2], SYSARGS_RW_MAX), R);

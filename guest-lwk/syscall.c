@@ -37,7 +37,7 @@ static const char *const refused_names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
 
 static const struct abi_call calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(ABI_CALL_ROW)};
 
-static void account(u32 nr, s64 ret, u64 tsc)
+void syscall_account(u32 nr, s64 ret, u64 tsc)
 {
 	struct abi_call_stat *stat = &machine.share->call[this_core()->index][nr];
 
@@ -96,7 +96,7 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 		ret = -EINTR;
 	else
 		ret = fwd_call(nr, sa.arg, sa.hi ? sa.lo : 0, sa.hi);
-	account(nr, ret, rdtsc() - start);
+	syscall_account(nr, ret, rdtsc() - start);
 	if (ret < 0 && machine.share->mbox[t->slot].signal)
 		raise_for_call(t, machine.share->mbox[t->slot].signal);
 	if (sa.masked) {
@@ -128,7 +128,7 @@ static s64 refuse(u64 nr)
 	if (nr < ABI_MAX_CALLS && calls[nr].class == ABI_REFUSED)
 		ret = -(s64)calls[nr].refused;
 	if (nr < ABI_MAX_CALLS)
-		account((u32)nr, ret, 0);
+		syscall_account((u32)nr, ret, 0);
 	if (!first_refusal(seen))
 		return ret;
 	if (nr < ABI_MAX_CALLS && refused_names[nr])

@@ -15,4 +15,7 @@ void syscall_trace(bool on);
  * thread_regs(current_thread()). */
 typedef s64 (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
+/* A call that was made for a program, in the report. */
+void syscall_account(u32 nr, s64 ret, u64 tsc);
+
 #endif

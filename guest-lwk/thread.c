@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads: their slots, their making and their end. */
 #include "guest-lwk/futex.h"
+#include "guest-lwk/futex_host.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/robust.h"
 #include "guest-lwk/sched.h"
@@ -129,7 +130,7 @@ struct thread *thread_create(struct process *proc)
 }
 
 /*
- * What the program's other threads wait for. Not when the whole process ends: nobody would
+ * What the program's other threads wait for. Not when the whole process ends and nobody would
  * look.
  */
 static void tell_others(struct thread *t)
@@ -167,7 +168,9 @@ void thread_exit(u32 code)
 {
 	struct thread *t = current_thread();
 
-	if (!READ_ONCE(t->proc->exiting))
+	futex_host_exit(t);
+	/* Words of the window are looked at by other processes, too. */
+	if (!READ_ONCE(t->proc->exiting) || READ_ONCE(t->proc->mm->windows))
 		tell_others(t);
 	signal_exit_thread(t);
 	trace_exit();

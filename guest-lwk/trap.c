@@ -2,6 +2,7 @@
 #include "guest-lwk/trap.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/pt.h"
 #include "guest-lwk/sched.h"
@@ -147,13 +148,28 @@ static void soft_syscall(struct regs *regs)
 static void page_fault(struct core *core, struct regs *regs)
 {
 	u64 va = cr2_read();
-	s64 ret = mm_fault(
-		core->current->proc, va, regs->error & PF_WRITE, regs->error & PF_FETCH);
+	struct process *proc = core->current->proc;
+	s64 ret = mm_fault(proc, va, regs->error & PF_WRITE, regs->error & PF_FETCH);
 
+	/* It may be another core's program by then, but its counters are anybody's. */
+	if (ret == -EAGAIN)
+		ret = mm_window_wait(proc, va);
 	if (!ret)
 		core->share->n_faults++;
 	else
 		fault_page(regs, va, ret);
+}
+
+/*
+ * The host found no memory behind a page of the window: a file was truncated. The instruction
+ * is made again, faults here, and the proxy is asked (mm_window_wait). bad_len 0: not even the
+ * host knows which page it is.
+ */
+static bool window_bad(struct core *core)
+{
+	u64 gpa = READ_ONCE(core->share->bad_gpa), len = READ_ONCE(core->share->bad_len);
+
+	return len && !mm_window_bad(core->current->proc, gpa, len);
 }
 
 static void interrupt(struct core *core, u64 vector)
@@ -189,6 +205,10 @@ void trap_user(struct regs *regs)
 	} else if ((regs->vector & 0xff) >= 0xe0) {
 		if ((regs->vector & 0xff) != ABI_VEC_SPURIOUS)
 			interrupt(core, regs->vector & 0xff);
+	} else if (regs->vector == ABI_VEC_BAD) {
+		core->share->n_exceptions++;
+		if (!window_bad(core))
+			fault_page(regs, 0, -ENOMEM);
 	} else {
 		core->share->n_exceptions++;
 		fault_exception(regs);
@@ -216,6 +236,17 @@ static void kernel_bug(struct regs *regs)
 		regs->error, regs->rip, p->cr2);
 }
 
+static s64 fault_in(const struct core *core, u64 va, bool write)
+{
+	struct process *proc = core->current->proc;
+	s64 ret = mm_fault(proc, va, write, false);
+
+	/* Not on the way out: the proxy may be gone, and the mailbox in use. */
+	if (ret == -EAGAIN && !READ_ONCE(proc->exiting))
+		ret = mm_window_wait(proc, va);
+	return ret;
+}
+
 /* A program's address, used by the kernel for it: commit, or continue at the failing end of
  * uaccess. */
 static void uaccess_fixup(struct regs *regs)
@@ -225,8 +256,10 @@ static void uaccess_fixup(struct regs *regs)
 
 	/* mm_flush() of another core may wait for us with mm.lock held. */
 	store_release(&core->uaccess, 0);
-	if (mm_fault(core->current->proc, va, regs->error & PF_WRITE, false))
+	if (regs->vector == ABI_VEC_BAD ? !window_bad(core)
+					: fault_in(core, va, regs->error & PF_WRITE))
 		regs->rip = (u64)uaccess_fault;
+	core = this_core(); /* the thread may have waited, and moved */
 	WRITE_ONCE(core->uaccess, 1);
 	fence_full();
 	mm_flush_self(core);
@@ -237,10 +270,10 @@ void trap_kernel(struct regs *regs)
 	if ((regs->vector & 0xff) >= 0xe0) {
 		if ((regs->vector & 0xff) != ABI_VEC_SPURIOUS)
 			interrupt(this_core(), regs->vector & 0xff);
-	} else if (regs->vector == VECTOR_PF && regs->rip >= (u64)uaccess_begin &&
-		   regs->rip < (u64)uaccess_end) {
+	} else if ((regs->vector == VECTOR_PF || regs->vector == ABI_VEC_BAD) &&
+		   regs->rip >= (u64)uaccess_begin && regs->rip < (u64)uaccess_end) {
 		uaccess_fixup(regs);
-	} else {
+	} else if (regs->vector != ABI_VEC_BAD) { /* which may come behind the instruction */
 		kernel_bug(regs);
 	}
 }

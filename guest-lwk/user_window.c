@@ -24,7 +24,7 @@ static void *try_open(struct mm *mm, u64 va, u64 len, u64 bits)
 
 	spin_lock(&mm->lock);
 	entry = pt_granule(mm, va, false);
-	if (entry && granule_allows(*entry, va, len, bits))
+	if (entry && !pt_is_window(*entry) && granule_allows(*entry, va, len, bits))
 		return gpa_to_ptr(pt_block(*entry) + (va & (BLOCK_SIZE - 1)));
 	spin_unlock(&mm->lock);
 	return NULL;

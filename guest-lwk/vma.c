@@ -168,7 +168,8 @@ void vma_remove(struct mm *mm, struct vma *vma)
 
 static bool alike(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->prot == b->prot && a->flags == b->flags;
+	return !(a->flags & VMA_PENDING) && a->end == b->start && a->prot == b->prot &&
+	       a->flags == b->flags && a->mapping == b->mapping;
 }
 
 struct vma *vma_merge(struct mm *mm, struct vma *vma)
@@ -197,7 +198,8 @@ s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
 	struct vma *prev = start ? vma_find(mm, start - 1) : NULL;
 
 	/* Growing a neighbour needs no memory and no tree work: the common case of a heap. */
-	if (prev && prev->end == start && prev->prot == prot && prev->flags == flags) {
+	if (prev && prev->end == start && prev->prot == prot && prev->flags == flags &&
+		!(flags & VMA_PENDING)) {
 		prev->end = end;
 		count(mm, end - start, prot, flags, true);
 		vma_merge(mm, prev);
@@ -221,8 +223,12 @@ s64 vma_split(struct mm *mm, u64 va)
 	u64 end = vma->end;
 
 	vma->end = va;
-	if (insert_new(mm, va, end, vma->prot, vma->flags))
+	struct vma *rest = insert_new(mm, va, end, vma->prot, vma->flags);
+
+	if (rest) {
+		rest->mapping = vma->mapping;
 		return 0;
+	}
 	vma->end = end;
 	return -ENOMEM;
 }

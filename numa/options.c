@@ -83,6 +83,18 @@ static int commit_set(struct options *opt, const char *value, struct problem *pr
 	return 0;
 }
 
+static int window_set(struct options *opt, const char *value, struct problem *problem)
+{
+	if (strcmp(value, "0") != 0 && size_parse(value, &opt->window))
+		return options_refuse(problem, "--window", value,
+			"not a size: give a number with K, M, G or T, or 0 for none");
+	if (opt->window > OPTIONS_MAX_WINDOW)
+		return options_refuse(
+			problem, "--window", value, "more than 1 TiB: ask for less");
+	opt->have_window = true;
+	return 0;
+}
+
 static int env_add(struct options *opt, const char *value, struct problem *problem)
 {
 	if (value[0] == '=' || !strchr(value, '='))
@@ -189,6 +201,7 @@ static const struct option_word option_words[] = {
 	{"--timeout", VALUE, timeout_set},
 	{"--trace", MAYBE, trace_set},
 	{"--verbose", NO_VALUE, verbose_add},
+	{"--window", VALUE, window_set},
 	{"-h", NO_VALUE, help_set},
 	{"-v", NO_VALUE, verbose_add},
 	{"-vv", NO_VALUE, verbose_add_two},

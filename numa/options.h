@@ -17,9 +17,10 @@ enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
 enum bind_choice { BIND_DEFAULT, BIND_RANK, BIND_NONE };
 enum numa_choice { NUMA_MIRROR, NUMA_NONE, NUMA_SPLIT };
 
-#define OPTIONS_MAX_ENV   256
-#define OPTIONS_MAX_PARTS 16
-#define OPTIONS_MAX_RANKS 64 /* as many processes as a guest has room for */
+#define OPTIONS_MAX_ENV    256
+#define OPTIONS_MAX_PARTS  16
+#define OPTIONS_MAX_WINDOW (1ULL << 40)
+#define OPTIONS_MAX_RANKS  64 /* as many processes as a guest has room for */
 
 /* One part of --mem that names its host node: "8G@1". */
 struct mem_part {
@@ -40,6 +41,8 @@ struct options {
 	unsigned numa_nodes; /* of --numa N, with NUMA_SPLIT */
 	enum page_choice page;
 	enum commit_choice commit;
+	bool have_window; /* --window was given: bytes, 0: none */
+	uint64_t window;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
 	unsigned nenv;
 	double timeout_s;  /* --timeout, 0: none */

@@ -27,7 +27,10 @@ int plan_make(const struct options *opt, const struct host *host, struct plan *p
 		return err;
 	plan->first_touch = opt->commit == COMMIT_TOUCH ||
 			    (opt->commit == COMMIT_DEFAULT && plan->nnodes > 1);
-	return plan_pages(opt, host, plan, problem);
+	err = plan_pages(opt, host, plan, problem);
+	if (!err)
+		plan_window(opt, plan);
+	return err;
 }
 
 static bool note_mem(const struct plan *plan, char text[PLAN_NOTE_MAX])

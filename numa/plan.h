@@ -74,6 +74,9 @@ struct plan {
 	uint64_t mem;                                /* total RAM of the guest, bytes */
 	uint64_t mem_asked;                          /* --mem, bytes; 0: not given */
 	uint64_t program_low;                        /* of options */
+	/* Addresses for files that are mapped MAP_SHARED: no memory of its own. Size 0: none.
+	 */
+	uint64_t window_gpa, window_size;
 	enum page_choice page_asked;
 	unsigned nleft; /* cores that --no-smt left out */
 	uint16_t left[HOST_MAX_CPUS];
@@ -93,6 +96,10 @@ struct plan {
 #define PLAN_HOLE_START GIB(3)
 #define PLAN_HOLE_END   GIB(4)
 #define PLAN_MIN_MEM    MIB(64)
+
+/* The window, unless --window says otherwise: half as large as RAM, within these. */
+#define PLAN_WINDOW_MIN MIB(256)
+#define PLAN_WINDOW_MAX GIB(64)
 
 /*
  * Errors: -EINVAL (options make no sense on this host), -ENOMEM (not enough memory or pool

@@ -72,7 +72,8 @@ static void extents_json(const struct plan *plan, FILE *out)
 			i ? "," : "", e->gpa, e->size, e->page_size, e->thp ? "true" : "false",
 			e->guest_node, e->host_node, e->pool_grow);
 	}
-	fprintf(out, "\n  ],\n");
+	fprintf(out, "\n  ],\n  \"window\": {\"gpa\": %" PRIu64 ", \"size\": %" PRIu64 "},\n",
+		plan->window_gpa, plan->window_size);
 }
 
 /* Nothing needs quoting: names are checked when they are parsed, the other texts are our own.

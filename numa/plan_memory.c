@@ -190,3 +190,19 @@ int plan_layout(
 	}
 	return 0;
 }
+
+void plan_window(const struct options *opt, struct plan *plan)
+{
+	const struct plan_extent *last = &plan->extent[plan->nextents - 1];
+	uint64_t end = last->gpa + last->size, size = plan->mem / 2;
+
+	if (size < PLAN_WINDOW_MIN)
+		size = PLAN_WINDOW_MIN;
+	if (size > PLAN_WINDOW_MAX)
+		size = PLAN_WINDOW_MAX;
+	if (opt->have_window)
+		size = opt->window;
+	plan->window_size = round_up(size, PLAN_GRANULE);
+	if (plan->window_size)
+		plan->window_gpa = round_up(end > PLAN_HOLE_END ? end : PLAN_HOLE_END, GIB(1));
+}

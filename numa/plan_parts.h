@@ -48,6 +48,9 @@ int plan_pages(const struct options *opt, const struct host *host, struct plan *
 int plan_layout(
 	uint64_t mem, const struct plan_way *way, struct plan *plan, struct problem *problem);
 
+/* Behind RAM and the device hole: where the window is, and how large. */
+void plan_window(const struct options *opt, struct plan *plan);
+
 /* Preflight: are there pages for every extent? Fills pool_grow. */
 int plan_backing_check(const struct host *host, const struct plan_way *way, struct plan *plan,
 	struct problem *problem);

@@ -148,6 +148,12 @@ static void extents_print(const struct plan *plan, FILE *out)
 			fprintf(out, ", pool grown by %" PRIu64, e->pool_grow);
 		fprintf(out, "\n");
 	}
+	if (plan->window_size)
+		fprintf(out,
+			"0x%012" PRIx64 "-0x%012" PRIx64
+			"  %-10s  window for shared files (--window)\n",
+			plan->window_gpa, plan->window_gpa + plan->window_size,
+			size_format(plan->window_size, size));
 }
 
 void plan_print(const struct plan *plan, const struct host *host, FILE *out)

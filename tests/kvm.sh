@@ -29,6 +29,7 @@ SOAK_RUNS=${SOAK_RUNS:-200}
 . tests/command.sh
 . tests/views.sh
 . tests/exec.sh
+. tests/window.sh
 . tests/apps.sh
 . tests/trace.sh
 . tests/abi/abi.sh
@@ -65,7 +66,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs dynamic command exec apps abi views trace bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec window apps abi views trace bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -75,6 +76,7 @@ for part; do
 	command) run_command ;;
 	views) run_views ;;
 	exec) run_exec ;;
+	window) run_window ;;
 	apps) run_apps ;;
 	trace) run_trace ;;
 	abi) run_abi ;;

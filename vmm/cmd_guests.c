@@ -119,6 +119,9 @@ static void guest_print(const char *name, struct proto_guest *guest)
 	printf("%s: %s, pid %d, cores %s, %s, up %.1f s, processes: %u\n", name,
 		guest_state(guest), guest->pid, cores, size_format(guest->mem, mem),
 		(double)guest->up_ms / 1e3, guest->nprocs);
+	if (guest->window_files)
+		printf("  window: %" PRIu64 " KiB of %" PRIu64 " files\n",
+			guest->window_mapped >> 10, guest->window_files);
 	for (unsigned i = 0; i < guest->nprocs; i++) {
 		struct proto_process *p = &guest->process[i];
 
@@ -131,9 +134,11 @@ static void guest_print(const char *name, struct proto_guest *guest)
 static void guest_print_json(const char *name, struct proto_guest *guest)
 {
 	printf("{\"name\": \"%s\", \"pid\": %d, \"uid\": %u, \"state\": \"%s\", \"detached\": "
-	       "%s, \"memory\": %" PRIu64 ", \"up_s\": %.3f, \"cores\": [",
+	       "%s, \"memory\": %" PRIu64 ", \"up_s\": %.3f, "
+	       "\"window\": {\"mapped\": %" PRIu64 ", \"files\": %" PRIu64 "}, \"cores\": [",
 		name, guest->pid, guest->uid, guest_state(guest),
-		guest->detached ? "true" : "false", guest->mem, (double)guest->up_ms / 1e3);
+		guest->detached ? "true" : "false", guest->mem, (double)guest->up_ms / 1e3,
+		guest->window_mapped, guest->window_files);
 	for (unsigned i = 0; i < guest->ncores; i++)
 		printf("%s%u", i ? ", " : "", guest->core[i]);
 	printf("], \"processes\": [");

@@ -62,7 +62,10 @@ static const char page_main[] =
 	"  --commit request|touch\n"                                                           \
 	"                      give a process its memory when it asks, or block by block "     \
 	"when it\n"                                                                            \
-	"                      touches it  [request on one node, touch on several]\n"
+	"                      touches it  [request on one node, touch on several]\n"          \
+	"  --window SIZE       how much of files its processes may map MAP_SHARED at a "       \
+	"time; 0: none\n"                                                                      \
+	"                      [half of RAM, at least 256M, at most 64G]\n"
 
 static const char page_run[] =
 	"lwvmm run [OPTIONS] [--] GUEST [ARGS...]: run GUEST on cores and memory of its own\n"

@@ -35,6 +35,9 @@ static enum exit_verdict on_io(struct vcpu *vcpu, struct kvm_run *run)
 
 static enum exit_verdict on_mmio(struct vcpu *vcpu, struct kvm_run *run)
 {
+	if (window_has(&vcpu->vm->window, run->mmio.phys_addr & ~(uint64_t)(ABI_PAGE - 1),
+		    ABI_PAGE))
+		return window_bus_access(vcpu, run->mmio.phys_addr);
 	return fail(vcpu, "access to a guest-physical address that nothing is behind");
 }
 

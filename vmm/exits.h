@@ -19,6 +19,14 @@ enum exit_verdict {
 /* Counts the exit and serves it. */
 enum exit_verdict exit_handle(struct vcpu *vcpu, struct kvm_run *run);
 
+/*
+ * window_bus.c: KVM_RUN has failed with EFAULT, or the access to `gpa` was taken for a
+ * device's: a page of the window has no memory any more. Tells the guest kernel by an
+ * exception.
+ */
+enum exit_verdict window_bus(struct vcpu *vcpu);
+enum exit_verdict window_bus_access(struct vcpu *vcpu, uint64_t gpa);
+
 /* Serves hypercall `nr` of abi.h; its arguments and answer are in the share area. */
 enum exit_verdict hypercall(struct vcpu *vcpu, uint32_t nr);
 

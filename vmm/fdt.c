@@ -104,6 +104,9 @@ static int write_lwvmm(void *fdt, const struct plan *plan, const struct fdt_fact
 		(err = fdt_property_u32(fdt, ABI_FDT_POLL_NS, facts->poll_ns)) ||
 		(err = fdt_property(fdt, ABI_FDT_XSTATE, &xstate, sizeof(xstate))))
 		return err;
+	if (plan->window_size &&
+		(err = prop_2u64(fdt, ABI_FDT_WINDOW, plan->window_gpa, plan->window_size)))
+		return err;
 	if (facts->software && (err = fdt_property(fdt, ABI_FDT_SOFTWARE, NULL, 0)))
 		return err;
 	if (plan->first_touch && (err = fdt_property(fdt, ABI_FDT_TOUCH, NULL, 0)))

@@ -12,10 +12,11 @@
 #define STACK_SIZE   (128u << 10)
 
 void janitor_init(struct janitor *j, struct abi_share *share, const struct gpa_map *map,
-	const int *bell_fd)
+	struct window *window, const int *bell_fd)
 {
 	j->share = share;
 	j->map = map;
+	j->window = window;
 	j->bell_fd = bell_fd;
 }
 
@@ -26,6 +27,11 @@ static void ring(int fd)
 	/* EAGAIN: the counter is full, so the bell has long been rung. */
 	if (write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		note_print("janitor: eventfd says %s", strerror(errno));
+}
+
+static bool in_window(const struct janitor *j, const struct abi_reclaim_rec *rec)
+{
+	return j->window && window_has(j->window, rec->gpa, rec->len);
 }
 
 /* Copies new records from the ring. The copy is checked, the ring is not looked at again. */
@@ -48,7 +54,7 @@ static void take(struct janitor *j)
 
 		j->taken++;
 		if (rec.proc >= ABI_MAX_PROCS ||
-			!gpa_is_memory(j->map, gpa(rec.gpa), rec.len)) {
+			!(in_window(j, &rec) || gpa_is_memory(j->map, gpa(rec.gpa), rec.len))) {
 			j->rejected++;
 			continue;
 		}
@@ -125,6 +131,10 @@ static bool give(struct janitor *j, const struct abi_reclaim_rec *rec)
 	struct abi_ring *clean = &j->share->clean;
 	uint64_t tail = __atomic_load_n(&clean->tail, __ATOMIC_ACQUIRE);
 
+	if (in_window(j, rec)) {
+		window_put(j->window, rec->gpa, rec->len);
+		return true;
+	}
 	if (j->given - tail >= ABI_RECLAIM_RECORDS)
 		return false;
 	if (gpa_zero(j->map, gpa(rec->gpa), rec->len))

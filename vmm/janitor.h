@@ -2,7 +2,7 @@
 /*
  * The janitor: takes the blocks that the LWK has reclaimed, waits until nobody can touch them
  * any more (the reuse rule of abi/share.h), zeroes them on a helper core and gives them back
- * clean.
+ * clean. Of what was the window's only the references are dropped.
  */
 #ifndef VMM_JANITOR_H
 #define VMM_JANITOR_H
@@ -15,11 +15,13 @@
 #include "guest-lwk/abi/share.h"
 #include "vmm/base/problem.h"
 #include "vmm/gpa.h"
+#include "vmm/window.h"
 
 struct janitor {
 	struct abi_share *share;
 	const struct gpa_map *map;
-	const int *bell_fd; /* by bell value; ABI_BELL_VMM is the janitor's own */
+	struct window *window; /* NULL: none */
+	const int *bell_fd;    /* by bell value; ABI_BELL_VMM is the janitor's own */
 	pthread_t thread;
 	bool started;
 	atomic_bool stop;
@@ -35,7 +37,7 @@ struct janitor {
 };
 
 void janitor_init(struct janitor *j, struct abi_share *share, const struct gpa_map *map,
-	const int *bell_fd);
+	struct window *window, const int *bell_fd);
 
 /* The thread, on the cores of its creator. janitor_stop ends and joins it. */
 int janitor_start(struct janitor *j, struct problem *problem);

@@ -181,6 +181,16 @@ int kvm_regs_set(int vcpu_fd, const struct kvm_regs *regs)
 	return kvm_ioctl(vcpu_fd, KVM_SET_REGS, regs);
 }
 
+int kvm_events_get(int vcpu_fd, struct kvm_vcpu_events *events)
+{
+	return kvm_ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, events);
+}
+
+int kvm_events_set(int vcpu_fd, const struct kvm_vcpu_events *events)
+{
+	return kvm_ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, (void *)events);
+}
+
 int kvm_xcr0_set(int vcpu_fd, uint64_t xcr0)
 {
 	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0] = {.xcr = 0, .value = xcr0}};

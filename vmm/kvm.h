@@ -41,6 +41,8 @@ int kvm_sregs_get(int vcpu_fd, struct kvm_sregs *sregs);
 int kvm_sregs_set(int vcpu_fd, const struct kvm_sregs *sregs);
 int kvm_regs_get(int vcpu_fd, struct kvm_regs *regs);
 int kvm_regs_set(int vcpu_fd, const struct kvm_regs *regs);
+int kvm_events_get(int vcpu_fd, struct kvm_vcpu_events *events);
+int kvm_events_set(int vcpu_fd, const struct kvm_vcpu_events *events);
 int kvm_xcr0_set(int vcpu_fd, uint64_t xcr0);
 int kvm_xsave_get(int vcpu_fd, struct kvm_xsave *xsave);
 int kvm_xsave_set(int vcpu_fd, const struct kvm_xsave *xsave);

@@ -42,6 +42,7 @@ struct monitor {
 	struct vm vm;
 	struct clock clock;
 	struct janitor janitor;
+	struct window_serve window;
 	struct server server;
 	struct report report;
 	FILE *json;
@@ -76,6 +77,7 @@ static int events_create(struct monitor *m, struct problem *problem)
 	if (!err)
 		err = server_init(&m->server, &m->vm, &m->janitor, m->job->opt, m->epoll_fd,
 			SOURCE_SERVER, m->job->sock, m->control.sock);
+	m->server.window = m->vm.window.size ? &m->window : NULL;
 	if (err)
 		return problem_set(problem, err, EXIT_LWVMM_FAILED,
 			"event loop: the kernel refused it (%s): raise `ulimit -n`",
@@ -194,6 +196,19 @@ static int guest_load(struct monitor *m, struct problem *problem)
 	return 0;
 }
 
+static int window_open(struct monitor *m, struct problem *problem)
+{
+	return m->vm.window.size
+		       ? window_serve_create(&m->window, &m->vm.window, m->vm.share, problem)
+		       : 0;
+}
+
+static void window_close(struct monitor *m)
+{
+	if (m->vm.window.size)
+		window_serve_destroy(&m->window);
+}
+
 static int guest_create(struct monitor *m, struct problem *problem)
 {
 	struct vm *vm = &m->vm;
@@ -211,11 +226,17 @@ static int guest_create(struct monitor *m, struct problem *problem)
 	err = guest_load(m, problem);
 	if (err)
 		goto fail_account;
-	janitor_init(&m->janitor, vm->share, &vm->map, vm->bell_fd);
-	err = events_create(m, problem);
+	err = window_open(m, problem);
 	if (err)
 		goto fail_account;
+	janitor_init(&m->janitor, vm->share, &vm->map, vm->window.size ? &vm->window : NULL,
+		vm->bell_fd);
+	err = events_create(m, problem);
+	if (err)
+		goto fail_window;
 	return 0;
+fail_window:
+	window_close(m);
 fail_account:
 	account_destroy(vm);
 fail_vm:
@@ -227,6 +248,7 @@ static void guest_destroy(struct monitor *m)
 {
 	close(m->epoll_fd);
 	close(m->tick_fd);
+	window_close(m);
 	account_destroy(&m->vm);
 	vm_destroy(&m->vm);
 }
@@ -241,6 +263,8 @@ static int guest_start(struct monitor *m, struct problem *problem)
 		err = control_log(&m->control, problem);
 	if (!err)
 		err = seal(problem);
+	if (!err && m->vm.window.size)
+		err = window_serve_start(&m->window, problem);
 	if (!err)
 		err = janitor_start(&m->janitor, problem);
 	if (!err)
@@ -306,6 +330,7 @@ static void guest_stop(struct monitor *m)
 {
 	vm_stop(&m->vm);
 	janitor_stop(&m->janitor);
+	window_serve_stop(&m->window);
 	m->report.times.end = __rdtsc();
 	report_close(&m->report);
 }
@@ -381,6 +406,7 @@ int monitor_main(const struct monitor_job *job)
 	m->report.vm = &m->vm;
 	m->report.janitor = &m->janitor;
 	m->report.times.start = job->start_tsc;
+	apart_limits();
 	err = apart_leave(&mine.sock);
 	if (!err)
 		err = apart_signals(&m->signal_fd);

@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "vmm/base/problem.h"
 
 int apart_leave(int *sock)
 {
@@ -39,4 +43,17 @@ int apart_signals(int *signal_fd)
 	sigaddset(&end, SIGHUP);
 	*signal_fd = signalfd(-1, &end, SFD_CLOEXEC | SFD_NONBLOCK);
 	return *signal_fd < 0 ? -errno : 0;
+}
+
+void apart_limits(void)
+{
+	struct rlimit limit;
+
+	/* The kernel counts a user's descriptors under way against the soft limit, too. */
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		note_print("VMM: the limit on descriptors (%lu) could not be raised: %s",
+			(unsigned long)limit.rlim_cur, strerror(errno));
 }

@@ -16,4 +16,7 @@ int apart_leave(int *sock);
  */
 int apart_signals(int *signal_fd);
 
+/* As many descriptors as we may have: files in the window, and descriptors on their way. */
+void apart_limits(void);
+
 #endif

@@ -14,6 +14,10 @@
  *   starter of a detached guest    VMM
  *                             <-   READY (or PROBLEM): the guest serves
  *
+ *   proxy's window thread          VMM's window thread (over a socket of their own)
+ *   WINDOW (with a descriptor)->
+ *                             <-   a proto_window_answer (GROW: with a descriptor)
+ *
  *   ps, stop                       VMM
  *   QUERY                     ->
  *                             <-   GUEST
@@ -25,10 +29,10 @@
 
 #include <stdint.h>
 
-#include "guest-lwk/abi/abi.h"
+#include "guest-lwk/abi/share.h"
 #include "numa/plan.h"
 
-#define PROTO_VERSION 3
+#define PROTO_VERSION 4
 enum proto_type {
 	PROTO_HELLO = 1,
 	PROTO_WELCOME,
@@ -38,7 +42,8 @@ enum proto_type {
 	PROTO_READY,
 	PROTO_QUERY,
 	PROTO_GUEST,
-	PROTO_STOP
+	PROTO_STOP,
+	PROTO_WINDOW
 };
 
 #define PROTO_COMMAND_SIZE 96
@@ -78,6 +83,8 @@ struct proto_guest {
 	uint32_t ncores, nprocs;
 	uint32_t detached;
 	uint64_t mem; /* bytes */
+	uint64_t window_mapped,
+		window_files; /* in the window now: bytes, and of how many files */
 	uint64_t up_ms;
 	uint16_t core[PLAN_MAX_VCPUS]; /* host CPUs, in the order of the guest's */
 	struct proto_process process[ABI_MAX_PROCS];
@@ -89,7 +96,8 @@ struct proto_extent {
 
 /*
  * Descriptors that travel with WELCOME, in this order: the share area's memfd; the eventfd of
- * this process's bell; one eventfd a core (ABI_VEC_HOST); one memfd an extent.
+ * this process's bell; one eventfd a core (ABI_VEC_HOST); one memfd an extent; with `window` a
+ * connected socket for it.
  */
 struct proto_welcome {
 	uint32_t type;
@@ -97,6 +105,7 @@ struct proto_welcome {
 	uint32_t ncores, nextents;
 	uint32_t poll_us;  /* how long a service thread may spin for its next request; 0 on
 			      shared cores */
+	uint32_t window;   /* 1: the guest has one */
 	uint32_t nhelpers; /* host CPUs for the proxy's threads (the program's own affinity is
 			      the guest's) */
 	uint16_t helper[HOST_MAX_CPUS];
@@ -104,7 +113,35 @@ struct proto_welcome {
 	char view[32];    /* names the guest's view of the machine (vmm/view/view_store.h) */
 	struct plan plan; /* for that view */
 };
-#define PROTO_MAX_FDS (2 + PLAN_MAX_VCPUS + PLAN_MAX_EXTENTS)
+#define PROTO_MAX_FDS (3 + PLAN_MAX_VCPUS + PLAN_MAX_EXTENTS)
+
+/*
+ * What a proxy asks of the window for the mailbox `slot`: one request at a time. References
+ * that an answer has added are dropped again if it does not reach the LWK, by UNDO or because
+ * the proxy dies before the mailbox is DONE.
+ */
+enum proto_window_op {
+	PROTO_WINDOW_MAP,    /* with the file: offset, len, writable */
+	PROTO_WINDOW_GROW,   /* gpa, distance, len */
+	PROTO_WINDOW_DUP,    /* gpa, len */
+	PROTO_WINDOW_ATTACH, /* shmid, flags */
+	PROTO_WINDOW_UNDO    /* the last answer */
+};
+struct proto_window {
+	uint32_t type, op;
+	uint32_t slot, seq; /* of the mailbox */
+	uint64_t gpa, offset, len;
+	int64_t distance;
+	int32_t shmid, flags;
+	uint32_t writable;
+	uint32_t pad;
+};
+struct proto_window_answer {
+	int32_t err;
+	uint32_t pad;
+	struct abi_window_answer at;
+	uint64_t offset; /* GROW: in the file */
+};
 
 struct proto_problem {
 	uint32_t type;

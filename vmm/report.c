@@ -8,8 +8,12 @@
 void report_close(struct report *report)
 {
 	report->have_nested = account_nested_pages(report->vm, report->nested);
-	for (unsigned i = 0; i < report->vm->nvcpus; i++)
+	if (report->vm->window.size)
+		report->window = window_use(&report->vm->window);
+	for (unsigned i = 0; i < report->vm->nvcpus; i++) {
 		account_read(report->vm, i, &report->core[i]);
+		report->bus += report->vm->vcpu[i].bus.count;
+	}
 }
 
 double report_ms(const struct report *report, uint64_t ticks)
@@ -176,6 +180,20 @@ static void print_span(const struct report *report, const struct account_mark *a
 	}
 }
 
+static void print_window(const struct report *report, FILE *out)
+{
+	const struct window_use *use = &report->window;
+
+	if (use->requests)
+		fprintf(out,
+			"  window: %" PRIu64 " requests, %" PRIu64 " refused, at most %" PRIu64
+			" KiB of %" PRIu64 " MiB mapped at a time; at the end %" PRIu64
+			" KiB of %" PRIu64 " files; accesses without memory %" PRIu64 "\n",
+			use->requests, use->refused, use->peak_pages * ABI_PAGE >> 10,
+			report->vm->window.size >> 20, use->pages * ABI_PAGE >> 10,
+			use->objects, report->bus);
+}
+
 void report_print(const struct report *report, FILE *out)
 {
 	const struct account *account = report->vm->account;
@@ -192,6 +210,7 @@ void report_print(const struct report *report, FILE *out)
 		"  memory recycled: %" PRIu64 " MiB in %" PRIu64 " runs, %" PRIu64
 		" acknowledgements asked for\n",
 		j->bytes >> 20, j->blocks, j->nudges);
+	print_window(report, out);
 	for (unsigned i = 1; i < account->nmarks; i++)
 		print_span(report, &account->mark[i - 1], &account->mark[i], out);
 	if (account->lost)

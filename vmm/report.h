@@ -20,11 +20,13 @@ struct report_times {
 };
 
 struct report {
-	const struct vm *vm;
+	struct vm *vm;
 	const struct janitor *janitor;
 	struct report_times times;
 	struct account_core core[PLAN_MAX_VCPUS]; /* at the end */
 	bool have_nested;
+	struct window_use window;
+	uint64_t bus;                   /* accesses to pages without memory */
 	uint64_t nested[ACCOUNT_PAGES]; /* leaves at the end, by size */
 };
 

@@ -173,6 +173,13 @@ void report_print_json(const struct report *report, FILE *out)
 		"  \"recycled\": {\"bytes\": %" PRIu64 ", \"runs\": %" PRIu64
 		", \"nudges\": %" PRIu64 ", \"rejected\": %" PRIu64 "},\n",
 		j->bytes, j->blocks, j->nudges, j->rejected);
+	fprintf(out,
+		"  \"window\": {\"size\": %" PRIu64 ", \"requests\": %" PRIu64
+		", \"refused\": %" PRIu64 ", \"peak\": %" PRIu64 ", \"mapped\": %" PRIu64
+		", \"files\": %" PRIu64 ", \"bus\": %" PRIu64 "},\n",
+		report->vm->window.size, report->window.requests, report->window.refused,
+		report->window.peak_pages * ABI_PAGE, report->window.pages * ABI_PAGE,
+		report->window.objects, report->bus);
 	json_marks(report, out);
 	fputs("}\n", out);
 }

@@ -5,7 +5,16 @@
 const char *report_call_name(unsigned nr)
 {
 #define NAME(number, call, ...) [number] = #call,
-	static const char *const names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
+	static const char *const names[ABI_MAX_CALLS] = {
+		ABI_SYSCALLS(NAME)
+			/* The LWK's own wishes. */
+			[ABI_CALL_MAP_FILE] = "map_file",
+		[ABI_CALL_WINDOW_FAULT] = "window_fault",
+		[ABI_CALL_WINDOW_GROW] = "window_grow",
+		[ABI_CALL_WINDOW_DUP] = "window_dup",
+		[ABI_CALL_SHMAT] = "shared_attach",
+		[ABI_CALL_SHMSIZE] = "shared_size",
+	};
 #undef NAME
 
 	return nr < ABI_MAX_CALLS ? names[nr] : NULL;

@@ -26,7 +26,8 @@
 /*
  * What is left, most frequent first. ioctl: KVM's alone. openat: reading alone (a new proxy's
  * /proc/PID/stat). Pools are given back through descriptors that are open (vmm/pool.h); of
- * files only their journal is removed. clone and mmap are for threads.
+ * files only their journal is removed. clone is for threads, mmap and what is System V's for
+ * them and the window.
  */
 static const struct sock_filter filter[] = {
 	LOAD(arch),
@@ -56,6 +57,11 @@ static const struct sock_filter filter[] = {
 	ALLOW(SYS_sendto),
 	ALLOW(SYS_sendmsg),
 	ALLOW(SYS_getsockopt),
+	ALLOW(SYS_socketpair),
+	ALLOW(SYS_shutdown),
+	ALLOW(SYS_fstatfs),
+	ALLOW(SYS_shmat),
+	ALLOW(SYS_shmctl),
 	ALLOW(SYS_pidfd_open),
 	ALLOW(SYS_pidfd_send_signal),
 	ALLOW(SYS_accept4),

@@ -205,6 +205,12 @@ static void on_query(struct server *s, struct client *c)
 		.mem = plan->mem,
 		.up_ms = server_now_ms() - s->start_ms,
 	};
+	if (s->window) {
+		struct window_use use = window_use(s->window->window);
+
+		guest.window_mapped = use.pages * ABI_PAGE;
+		guest.window_files = use.objects;
+	}
 	for (unsigned i = 0; i < plan->nvcpus; i++)
 		guest.core[i] = plan->vcpu[i].core;
 	for

@@ -16,6 +16,7 @@
 #include "vmm/janitor.h"
 #include "vmm/proto.h"
 #include "vmm/vm.h"
+#include "vmm/window_serve.h"
 
 #define SERVER_MAX_CLIENTS (ABI_MAX_PROCS + 32)
 #define SERVER_MAX_TOKENS  (2 * SERVER_MAX_CLIENTS + 1)
@@ -54,6 +55,7 @@ struct client {
 struct server {
 	struct vm *vm;
 	struct janitor *janitor;
+	struct window_serve *window; /* NULL: there is none */
 	enum commit_choice commit;
 	bool detached;
 	bool kept; /* of several ranks: the first connection stays, to be the sign of its end */

@@ -15,7 +15,8 @@
 #define POLL_US    50   /* how long a proxy's service thread spins for its next request */
 #define PATIENT_MS 2000 /* how long a new process waits for what a dead one had */
 
-static unsigned welcome_fds(const struct vm *vm, int proc, int fds[PROTO_MAX_FDS])
+/* `window` is the process's end of its socket to the window's thread; -1: none. */
+static unsigned welcome_fds(const struct vm *vm, int proc, int window, int fds[PROTO_MAX_FDS])
 {
 	unsigned n = 0;
 
@@ -25,10 +26,13 @@ static unsigned welcome_fds(const struct vm *vm, int proc, int fds[PROTO_MAX_FDS
 		fds[n++] = vm->vcpu[i].irq_fd;
 	for (unsigned i = 0; i < vm->plan->nextents; i++)
 		fds[n++] = vm->memory->extent[i].memfd;
+	if (window >= 0)
+		fds[n++] = window;
 	return n;
 }
 
-static bool send_welcome(const struct server *s, const struct client *c)
+/* 0 or -errno: -ETOOMANYREFS when too many descriptors of ours are under way to others. */
+static int send_welcome(const struct server *s, const struct client *c, int window)
 {
 	const struct plan *plan = s->vm->plan;
 	struct proto_welcome packet = {
@@ -36,6 +40,7 @@ static bool send_welcome(const struct server *s, const struct client *c)
 		.proc = (uint32_t)c->proc,
 		.ncores = s->vm->nvcpus,
 		.nextents = plan->nextents,
+		.window = window >= 0,
 		.poll_us = plan->cores_shared ? 0 : POLL_US,
 		.nhelpers = plan->nhelpers,
 	};
@@ -46,7 +51,7 @@ static bool send_welcome(const struct server *s, const struct client *c)
 	struct iovec iov = {&packet, sizeof(packet)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
 	int fds[PROTO_MAX_FDS];
-	unsigned n = welcome_fds(s->vm, c->proc, fds);
+	unsigned n = welcome_fds(s->vm, c->proc, window, fds);
 
 	memcpy(packet.helper, plan->helper, sizeof(packet.helper));
 	packet.plan = *plan;
@@ -59,7 +64,7 @@ static bool send_welcome(const struct server *s, const struct client *c)
 	control.head.cmsg_type = SCM_RIGHTS;
 	control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
 	memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
-	return sendmsg(c->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(packet);
+	return sendmsg(c->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 static uint32_t state_of(const struct server *s, unsigned proc)
@@ -71,7 +76,8 @@ static uint32_t state_of(const struct server *s, unsigned proc)
 static int index_find(struct server *s)
 {
 	for (unsigned i = 0; i < ABI_MAX_PROCS; i++)
-		if (state_of(s, i) == ABI_PROC_FREE && !janitor_owes(s->janitor, i))
+		if (state_of(s, i) == ABI_PROC_FREE && !janitor_owes(s->janitor, i) &&
+			!(s->window && window_owes(s->window, i)))
 			return (int)i;
 	return -1;
 }
@@ -112,16 +118,37 @@ static void share_open(const struct server *s, const struct client *c)
 	__atomic_store_n(&proc->state, ABI_PROC_OPEN, __ATOMIC_RELEASE);
 }
 
-static void admit(struct server *s, struct client *c)
+/*
+ * -EAGAIN: too many descriptors are under way to those who were admitted just before: again
+ * when they have taken theirs.
+ */
+static int admit(struct server *s, struct client *c)
 {
-	bool came;
+	int window = -1, err = 0;
 
+	share_open(s, c);
+	if (s->window) {
+		window = window_connect(s->window, (unsigned)c->proc);
+		err = window < 0 ? window : 0;
+	}
+	if (!err)
+		err = send_welcome(s, c, window);
+	if (window >= 0)
+		close(window);
+	if (err == -ETOOMANYREFS) {
+		/* Nobody has heard of it yet. */
+		if (s->window)
+			window_disconnect(s->window, (unsigned)c->proc);
+		__atomic_store_n(
+			&s->vm->share->proc[c->proc].state, ABI_PROC_FREE, __ATOMIC_RELEASE);
+		c->proc = -1;
+		return -EAGAIN;
+	}
 	c->state = CLIENT_PROCESS;
 	c->since_ms = server_now_ms();
-	share_open(s, c);
-	came = !client_watch(s, c, true) && send_welcome(s, c);
-	if (!came)
+	if (client_watch(s, c, true) || err)
 		client_close(c);
+	return 0;
 }
 
 /* Descriptors by which the proxy is watched. */
@@ -178,15 +205,21 @@ void process_retry(struct server *s, struct client *c)
 	if (somebody_dying(s) && !late)
 		return;
 	c->proc = index_find(s);
-	if (c->proc >= 0)
-		admit(s, c);
-	else if (late || !(somebody_dying(s) || somebody_owed(s)))
+	if (c->proc >= 0) {
+		if (admit(s, c) && late)
+			client_refuse(
+				s, c, "its VMM has too few descriptors: raise `ulimit -n`");
+		return;
+	}
+	if (late || !(somebody_dying(s) || somebody_owed(s)))
 		client_refuse(s, c, "all its processes are taken: wait for one to end");
 }
 
 void process_dead(struct server *s, struct client *c)
 {
 	if (c->state == CLIENT_PROCESS) {
+		if (s->window)
+			window_disconnect(s->window, (unsigned)c->proc);
 		/* Its mappings are gone, its calls have ended: now its blocks may be reused. */
 		__atomic_store_n(
 			&s->vm->share->proc[c->proc].state, ABI_PROC_GONE, __ATOMIC_RELEASE);

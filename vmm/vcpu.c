@@ -177,6 +177,8 @@ static enum exit_verdict vcpu_run_once(struct vcpu *vcpu)
 		vcpu->exits[KVM_EXIT_INTR]++;
 		return EXIT_CONTINUE;
 	}
+	if (err == -EFAULT && vcpu->vm->window.size)
+		return window_bus(vcpu);
 	if (err) {
 		vcpu->failure = VCPU_RUN;
 		vcpu->error = err;

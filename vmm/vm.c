@@ -117,6 +117,34 @@ static int slots_add(struct vm *vm, struct problem *problem)
 	return slot_add(vm, plan->nextents, ABI_SHARE_GPA, ABI_SHARE_SIZE, vm->share, problem);
 }
 
+/* Not in the map: the VMM itself never touches what is mapped there, which may vanish. */
+static int window_add(struct vm *vm, struct problem *problem)
+{
+	const struct plan *plan = vm->plan;
+	int err;
+
+	if (!plan->window_size)
+		return 0;
+	err = window_create(&vm->window, plan->window_gpa, plan->window_size, problem);
+	if (err)
+		return err;
+	err = kvm_slot_add(vm->vm_fd, plan->nextents + 1, vm->window.gpa, vm->window.size,
+		vm->window.host);
+	if (!err)
+		return 0;
+	window_destroy(&vm->window);
+	vm->window.size = 0;
+	return problem_set(problem, err, EXIT_LWVMM_FAILED,
+		"window: KVM refused a slot of %lu MiB (%s): ask for less with --window",
+		(unsigned long)(plan->window_size >> 20), strerror(-err));
+}
+
+static void window_remove(struct vm *vm)
+{
+	if (vm->window.size)
+		window_destroy(&vm->window);
+}
+
 static void bells_destroy(struct vm *vm)
 {
 	for (unsigned i = 0; i <= ABI_MAX_PROCS; i++)
@@ -227,15 +255,20 @@ int vm_create(struct vm *vm, const struct plan *plan, const struct memory *memor
 	err = slots_add(vm, problem);
 	if (err)
 		goto fail_share;
-	err = bells_create(vm, problem);
+	err = window_add(vm, problem);
 	if (err)
 		goto fail_share;
+	err = bells_create(vm, problem);
+	if (err)
+		goto fail_window;
 	err = vcpus_create(vm, problem);
 	if (err)
 		goto fail_bells;
 	return 0;
 fail_bells:
 	bells_destroy(vm);
+fail_window:
+	window_remove(vm);
 fail_share:
 	share_destroy(vm);
 fail_vm:
@@ -252,6 +285,7 @@ void vm_destroy(struct vm *vm)
 	/* The VM lives until its last descriptor is closed, and with it the slots: before the
 	 * memory. */
 	close(vm->vm_fd);
+	window_remove(vm);
 	share_destroy(vm);
 	close(vm->kvm_fd);
 }

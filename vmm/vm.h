@@ -17,6 +17,7 @@
 #include "vmm/base/problem.h"
 #include "vmm/gpa.h"
 #include "vmm/memory.h"
+#include "vmm/window.h"
 
 struct account;
 struct kvm_cpuid_table;
@@ -48,7 +49,14 @@ struct vcpu {
 	bool started;
 	uint64_t exits[EXIT_REASONS]; /* by KVM_EXIT_*, to the VMM's thread */
 	uint64_t hypercalls[ABI_HC_MAX];
-	uint64_t involuntary; /* host involuntary context switches, at the end */
+	struct {
+		uint64_t regs[18]; /* of the instruction that is searched for */
+		uint32_t chunk;    /* the search goes on here */
+		uint32_t rounds;
+		bool lost;      /* short files have been looked through */
+		uint64_t count; /* for the account */
+	} bus;                  /* window_bus.c */
+	uint64_t involuntary;   /* host involuntary context switches, at the end */
 	uint64_t panic_gpa;
 	enum vcpu_failure failure;
 	int error;
@@ -62,6 +70,7 @@ struct vm {
 	size_t run_size;             /* of each vCPU's struct kvm_run mapping */
 	const struct memory *memory; /* borrowed: made before the VM, undone after it */
 	struct gpa_map map;          /* the extents and the share area */
+	struct window window;        /* size 0: there is none */
 	int share_fd;                /* memfd of the share area */
 	struct abi_share *share;
 	unsigned nvcpus;

@@ -55,6 +55,8 @@ enum abi_hc {
 #define ABI_VEC_KICK     0xe1 /* another core: look at your flags */
 #define ABI_VEC_HOST     0xe2 /* the host (irqfd): look at your done bits and events */
 #define ABI_VEC_SPURIOUS 0xff
+/* An exception that the VMM injects: core->bad_gpa tells of window pages without memory. */
+#define ABI_VEC_BAD 18
 
 /* Device tree: properties of the node /lwvmm (all big-endian as the specification says). */
 #define ABI_FDT_NODE     "lwvmm"
@@ -63,6 +65,7 @@ enum abi_hc {
 #define ABI_FDT_SHARE    "share"        /* u64 gpa, u64 bytes */
 #define ABI_FDT_FREE                                                                           \
 	"free-start" /* u64: first gpa after image, tables and boot data, 2 MiB-aligned */
+#define ABI_FDT_WINDOW    "window"      /* u64 gpa, u64 bytes; not there: no window */
 #define ABI_FDT_TSC_KHZ   "tsc-khz"     /* u64 */
 #define ABI_FDT_POLL_NS   "poll-ns"     /* u32: how long an idle core polls before it halts */
 #define ABI_FDT_TOUCH     "first-touch" /* empty: processes commit at first touch by default */

@@ -60,6 +60,9 @@ struct abi_core {
 	struct abi_hc_args hc;
 	uint32_t in_user; /* LWK: 1 while the core runs a program (also read by other cores) */
 	uint32_t pad;
+	/* VMM, before it injects ABI_VEC_BAD: pages of the window that no longer have memory.
+	 * bad_len 0: which ones could not be found. */
+	uint64_t bad_gpa, bad_len;
 	/* The account, kept by the LWK: plain increments of this core alone. */
 	uint64_t n_syscalls_local;
 	uint64_t n_faults;     /* page faults of programs that committed memory */
@@ -115,7 +118,11 @@ struct abi_mbox {
  * LWK appends and publishes proc->log_head; the proxy applies and publishes proc->log_applied.
  */
 #define ABI_LOG_RECORDS 1024
-enum { ABI_LOG_MAP = 1, ABI_LOG_UNMAP = 2 };
+enum {
+	ABI_LOG_MAP = 1,
+	ABI_LOG_UNMAP = 2,
+	ABI_LOG_UNMAP_WINDOW = 3, /* of the window: any multiple of 4 KiB */
+};
 struct abi_log_rec {
 	uint64_t va;
 	uint64_t len; /* bytes, both multiples of the backing's page size (2 MiB at least) */
@@ -214,6 +221,22 @@ struct abi_proc {
 } __attribute__((aligned(64)));
 
 /*
+ * The window: guest-physical addresses (device tree: ABI_FDT_WINDOW) at which the VMM maps
+ * files of the host. One (device, inode, offset) has one gpa there, congruent to the offset
+ * modulo 2 MiB. The VMM counts references by 4 KiB page: each of ABI_CALL_MAP_FILE and the like
+ * adds one to every page that it answers; a record of the reclaim ring drops one from every
+ * page of [gpa, gpa + len). Nothing of a window record comes back through `clean`.
+ */
+struct abi_window_answer { /* mbox.arg[] of a call that succeeded */
+	uint64_t gpa;      /* of the first page */
+	uint64_t len;      /* bytes from there on that are contiguous, a page at least */
+	uint64_t inside;   /* of these, bytes that lie inside the file now, page-aligned up */
+	uint64_t writable; /* 1: the descriptor allows writing */
+	uint64_t huge;     /* page size of the file's memory: 4096, or a hugetlbfs's */
+	uint64_t unused;
+};
+
+/*
  * Reclaim: blocks that a process no longer has. The LWK appends; the VMM's janitor waits until
  * the block's proxy has applied the log up to pos and no call that began before (mbox.log_pos <
  * pos) and whose hull meets [va, va+len) is in flight, zeroes the memory and appends the record
@@ -307,6 +330,7 @@ _Static_assert(sizeof(struct abi_time) == 80, "abi");
 _Static_assert(sizeof(struct abi_log_rec) == 32, "abi");
 _Static_assert(sizeof(struct abi_mbox) == 128, "abi");
 _Static_assert(sizeof(struct abi_core) == 512, "abi");
+_Static_assert(sizeof(struct abi_window_answer) == 6 * sizeof(uint64_t), "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
 _Static_assert(sizeof(struct abi_share) <= ABI_SHARE_SIZE, "abi");

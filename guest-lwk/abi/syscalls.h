@@ -21,6 +21,26 @@
 #define ABI_NR_ROW(nr, name, ...) ABI_NR_##name = (nr),
 enum { ABI_SYSCALLS(ABI_NR_ROW) };
 
+/*
+ * Calls that the LWK makes of the proxy for the window, files that host processes may share
+ * (abi/share.h). No program can make them: they are beyond the list. MAP_FILE, WINDOW_GROW and
+ * SHMAT answer in the mailbox's arguments (struct abi_window_answer), for as much of what was
+ * asked as is contiguous; they add a reference to each page of it.
+ */
+enum {
+	/* fd (-1: anonymous), va, bytes, prot, MAP_* flags, offset in the file */
+	ABI_CALL_MAP_FILE = 480,
+	ABI_CALL_WINDOW_FAULT, /* va, gpa: 0 if the page is there now, else -EFAULT */
+	/* va, gpa of a page that is held, signed distance in bytes from it in the file, bytes,
+	 * 1: writable (as was answered). Maps more of a file whose descriptor may be gone. */
+	ABI_CALL_WINDOW_GROW,
+	ABI_CALL_WINDOW_DUP, /* va, gpa, bytes: one more reference to each page */
+	ABI_CALL_SHMAT,      /* shmid, va, SHM_* flags */
+	ABI_CALL_SHMSIZE,    /* shmid: bytes of the segment, or -errno */
+	ABI_CALL_WINDOW_END
+};
+_Static_assert(ABI_CALL_WINDOW_END <= 512, "more than ABI_MAX_CALLS");
+
 enum { ABI_UNKNOWN, ABI_LOCAL, ABI_FORWARD, ABI_REFUSED };
 
 /* What -EINTR of a forwarded call turns into when a signal interrupted it, as Linux has it. */

@@ -34,9 +34,9 @@
 	X(26, msync, LOCAL, msync, ptr, len, int) \
 	X(27, mincore, LOCAL, mincore, ptr, len, ptr) \
 	X(28, madvise, LOCAL, madvise, ptr, len, int) \
-	X(29, shmget, REFUSED, ENOSYS, "System V shared memory: a later version") \
-	X(30, shmat, REFUSED, ENOSYS, "System V shared memory: a later version") \
-	X(31, shmctl, REFUSED, ENOSYS, "System V shared memory: a later version") \
+	X(29, shmget, FORWARD, PROMPT, int, int, int) \
+	X(30, shmat, LOCAL, shmat, int, ptr, int) \
+	X(31, shmctl, FORWARD, PROMPT, int, int, control) \
 	X(32, dup, FORWARD, PROMPT, fd) \
 	X(33, dup2, FORWARD, PROMPT, fd, fd) \
 	X(34, pause, LOCAL, pause, none) \
@@ -72,7 +72,7 @@
 	X(64, semget, FORWARD, PROMPT, int, int, int) \
 	X(65, semop, FORWARD, PROMPT, int, in_n(sembuf, 3), len) \
 	X(66, semctl, FORWARD, PROMPT, int, int, int, control) \
-	X(67, shmdt, REFUSED, ENOSYS, "System V shared memory: a later version") \
+	X(67, shmdt, LOCAL, shmdt, ptr) \
 	X(68, msgget, FORWARD, PROMPT, int, int) \
 	X(69, msgsnd, FORWARD, NOHAND, int, control, len, int) \
 	X(70, msgrcv, FORWARD, NOHAND, int, control, len, int, int) \

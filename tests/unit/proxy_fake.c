@@ -50,7 +50,7 @@ void fake_init(struct fake *f)
 	f->bell_fd = eventfd(0, EFD_CLOEXEC);
 	for (unsigned i = 0; i < FAKE_CORES; i++)
 		f->irq_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	f->read_fd = -1;
+	f->read_fd = f->window_fd = -1;
 	memcpy(f->opt.name, "fake", sizeof("fake"));
 	f->opt.guest = words;
 	f->elf = (struct elf_program){
@@ -116,13 +116,14 @@ static void welcome_send(struct fake *f)
 {
 	static struct proto_welcome welcome;
 	struct iovec iov = {&welcome, sizeof(welcome)};
-	int fds[2 + FAKE_CORES + 2] = {f->share_fd, f->bell_fd, f->irq_fd[0], f->irq_fd[1],
-		f->irq_fd[2], f->irq_fd[3], f->ram_fd[0], f->ram_fd[1]};
+	const unsigned nfds = 4 + FAKE_CORES + (f->window_fd >= 0);
+	int fds[5 + FAKE_CORES] = {f->share_fd, f->bell_fd, f->irq_fd[0], f->irq_fd[1],
+		f->irq_fd[2], f->irq_fd[3], f->ram_fd[0], f->ram_fd[1], f->window_fd};
 	char control[CMSG_SPACE(sizeof(fds))] = {0};
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control,
-		.msg_controllen = sizeof(control)};
+		.msg_controllen = CMSG_SPACE(nfds * sizeof(int))};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	welcome = (struct proto_welcome){
@@ -130,13 +131,14 @@ static void welcome_send(struct fake *f)
 		.proc = 3,
 		.ncores = FAKE_CORES,
 		.nextents = 2,
+		.window = f->window_fd >= 0,
 		.poll_us = f->poll_us,
 		.extent = {{0, HALF, 4096}, {HALF, HALF, 4096}},
 	};
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
 	ck_assert_int_eq(sendmsg(f->sock, &msg, 0), sizeof(welcome));
 }
 

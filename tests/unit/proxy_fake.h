@@ -30,7 +30,8 @@ struct fake {
 	struct options opt;
 	struct elf_program elf;
 	uint32_t poll_us;
-	int read_fd; /* a pipe that the program inherits: -1 or its number in the proxy */
+	int window_fd; /* to a window's thread; -1: there is none */
+	int read_fd;   /* a pipe that the program inherits: -1 or its number in the proxy */
 	void (*before)(void); /* in the proxy, before it becomes one */
 };
 

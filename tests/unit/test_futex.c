@@ -14,16 +14,20 @@
 #include <unistd.h>
 
 #include "guest-lwk/futex.h"
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
+#include "guest-lwk/syscall.h"
 
 #define THREADS 4
 #define ROUNDS  3000
 
 enum { WAIT = 128, WAKE, REQUEUE = 131, CMP_REQUEUE, WAKE_OP, WAIT_BITSET = 137, WAKE_BITSET };
 
-static struct process proc;
+static struct mm mm;
+static struct process proc = {.mm = &mm};
 
 /* A thread of the LWK, on a core of its own. */
 static struct lane {
@@ -50,6 +54,40 @@ static void lane_enter(struct lane *lane)
 }
 
 /* ---- what futex.c asks of the kernel ---- */
+
+/* Where mm.windows is set all words are the window's, and the proxy waits for them. */
+bool mm_in_window(struct process *process, u64 va)
+{
+	return process->mm->windows;
+}
+
+bool mm_check(struct process *process, u64 va, u64 len, u32 prot)
+{
+	return true;
+}
+
+int *__errno_location(void); /* errno.h's names are the LWK's here */
+
+s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
+{
+	ck_assert_uint_eq(nr, SYS_futex);
+	ck_assert(mm.windows && !(arg[1] & 128) && lo <= arg[0] && hi >= arg[0] + 4);
+
+	sched_prepare();
+	s64 ret = syscall(SYS_futex, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+
+	sched_cancel();
+	return ret < 0 ? -*__errno_location() : ret;
+}
+
+s64 fwd_call_whole(struct fwd_whole *call)
+{
+	return fwd_call(call->nr, call->arg, call->arg[0], call->arg[0] + 4);
+}
+
+void syscall_account(u32 nr, s64 ret, u64 tsc)
+{
+}
 
 void spin_wait(struct spinlock *lock)
 {
@@ -305,6 +343,35 @@ START_TEST(test_requeue_all)
 }
 END_TEST
 
+/* The same on the host; a FUTEX_WAKE that says PRIVATE looks at the count first. */
+START_TEST(test_window)
+{
+	u64 a = addr_of(&words[0]), b = addr_of(&words[1]);
+	pthread_t thread[THREADS];
+
+	mm.windows = true;
+	run(mutex_main, THREADS);
+	ck_assert_uint_eq(counter, THREADS * ROUNDS);
+	words[0] = words[1] = words[2] = 0;
+	start_waiters(thread);
+	while (*futex_filter(a) != THREADS)
+		sched_yield();
+	usleep(20000);
+	ck_assert_int_eq(sys_futex(a, WAKE_BITSET, THREADS, 0, 0, 1U << 2), 1);
+	await(1);
+	ck_assert_int_eq(sys_futex(a, CMP_REQUEUE, 1, 1, b, 5), -EAGAIN);
+	ck_assert_int_eq(sys_futex(a, CMP_REQUEUE, 1, 1, b, 0), 2); /* both are woken */
+	await(3);
+	ck_assert_int_eq(futex_wake_addr(a, 9), 1);
+	await(4);
+	ck_assert_int_eq(sys_futex(a, WAKE, 9, 0, 0, 0), 0);
+	ck_assert_int_eq(sys_futex(a, WAIT, 7, 0, 0, 0), -EAGAIN);
+	ck_assert_uint_eq(*futex_filter(a), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+}
+END_TEST
+
 START_TEST(test_ends_and_errors)
 {
 	u64 a = addr_of(&words[0]), second = 1000000000;
@@ -352,6 +419,7 @@ int main(void)
 	tcase_add_test(tcase, test_ping_pong);
 	tcase_add_test(tcase, test_bitset_and_requeue);
 	tcase_add_test(tcase, test_requeue_all);
+	tcase_add_test(tcase, test_window);
 	tcase_add_test(tcase, test_ends_and_errors);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -33,7 +33,7 @@ static void setup(void)
 		bell[i] = eventfd(0, EFD_NONBLOCK);
 	share->proc[PROC].state = ABI_PROC_RUNNING;
 	share->proc[PROC].log_applied = 10;
-	janitor_init(j, share, &map, bell);
+	janitor_init(j, share, &map, NULL, bell);
 }
 
 static void teardown(void)

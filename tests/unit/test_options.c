@@ -31,7 +31,8 @@ START_TEST(all_options_of_run)
 {
 	ck_assert_int_eq(
 		parse("--name a.b-c_1 --cores 3,1-2 --mem 1.5G --page 1g --commit touch "
-		      "--env A=1 --env B= --timeout 2.5 --stats --json out.json -v -vv -- "
+		      "--window 1G --env A=1 --env B= --timeout 2.5 --stats --json out.json -v "
+		      "-vv -- "
 		      "./prog -x --mem",
 			false),
 		0);
@@ -43,6 +44,8 @@ START_TEST(all_options_of_run)
 	ck_assert_uint_eq(opt.mem, UINT64_C(3) << 29);
 	ck_assert_int_eq(opt.page, PAGE_1G);
 	ck_assert_int_eq(opt.commit, COMMIT_TOUCH);
+	ck_assert(opt.have_window);
+	ck_assert_uint_eq(opt.window, 1 << 30);
 	ck_assert_uint_eq(opt.nenv, 2);
 	ck_assert_str_eq(opt.env[1], "B=");
 	ck_assert(opt.timeout_s == 2.5);
@@ -171,7 +174,7 @@ END_TEST
 START_TEST(options_of_exec)
 {
 	static const char *const others[] = {"--mem 1G p", "--page 2M p", "--name n p",
-		"--commit touch p", "--stats p", "--json f p", "--detach"};
+		"--commit touch p", "--window 1G p", "--stats p", "--json f p", "--detach"};
 
 	ck_assert_int_eq(
 		parse("--cores 0,2 --env A=1 --timeout 3 -v -- ./p --mem", OPTIONS_EXEC), 0);
@@ -236,6 +239,8 @@ static const struct bad_word bad_words[] = {
 	{"--cores 70000 p", "--cores 70000"},
 	{"--page 3M p", "--page 3M"},
 	{"--commit later p", "--commit later"},
+	{"--window -1 p", "--window -1"},
+	{"--window 2T p", "--window 2T"},
 	{"--env NOVALUE p", "--env NOVALUE"},
 	{"--env =x p", "--env =x"},
 	{"--timeout 0 p", "--timeout 0"},

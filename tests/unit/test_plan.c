@@ -424,6 +424,26 @@ static bool noted(const char *part)
 	return false;
 }
 
+START_TEST(window_lies_behind_all_ram)
+{
+	host_make(1, false);
+	ck_assert_int_eq(make("0-1", MIB(128), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.window_gpa, GIB(4));
+	ck_assert_uint_eq(plan.window_size, PLAN_WINDOW_MIN);
+	ck_assert_int_eq(make("0-1", GIB(7) + MIB(2), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.window_gpa, GIB(9));
+	ck_assert_uint_eq(plan.window_size, MIB(3586)); /* half of it, in whole 2 MiB */
+	opt.have_window = true;
+	opt.window = 1;
+	ck_assert_int_eq(make("0-1", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.window_size, MIB(2));
+	opt.window = 0;
+	ck_assert_int_eq(make("0-1", GIB(1), PAGE_4K), 0);
+	ck_assert_uint_eq(plan.window_size, 0);
+	ck_assert_uint_eq(plan.window_gpa, 0);
+}
+END_TEST
+
 START_TEST(notes)
 {
 	char text[PLAN_NOTE_MAX];
@@ -498,6 +518,7 @@ int main(void)
 	tcase_add_test(tc, growth_is_split_around_the_hole);
 	tcase_add_test(tc, explicit_sizes_never_fall_back);
 	tcase_add_test(tc, control_groups_limit);
+	tcase_add_test(tc, window_lies_behind_all_ram);
 	tcase_add_test(tc, notes);
 	tcase_add_test(tc, printing);
 	suite_add_tcase(suite, tc);

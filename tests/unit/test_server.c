@@ -84,7 +84,7 @@ static void guest_setup(void)
 	memory.extent[0].memfd = vm.share_fd;
 	for (unsigned i = 0; i <= ABI_MAX_PROCS; i++)
 		vm.bell_fd[i] = vm.share_fd;
-	janitor_init(janitor, vm.share, &vm.map, vm.bell_fd);
+	janitor_init(janitor, vm.share, &vm.map, NULL, vm.bell_fd);
 	epoll_fd = epoll_create1(0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock), 0);
 	starter = sock[0];

@@ -11,7 +11,7 @@ static bool welcome_sound(const struct proto_welcome *w, unsigned nfds)
 {
 	return w->proc < ABI_MAX_PROCS && w->ncores && w->ncores <= ABI_MAX_CORES &&
 	       w->nextents && w->nextents <= PLAN_MAX_EXTENTS && w->nhelpers <= HOST_MAX_CPUS &&
-	       nfds == 2 + w->ncores + w->nextents;
+	       w->window <= 1 && nfds == 2 + w->ncores + w->nextents + w->window;
 }
 
 static int share_map(struct proxy *p, int fd, struct problem *problem)
@@ -61,6 +61,7 @@ static void crew_wire(struct proxy *p)
 		.porter = &p->porter,
 		.exe = p->job->program->file,
 		.viewer = &p->viewer,
+		.window = &p->window,
 		.watch = &p->watch,
 		.trace = &p->trace,
 	};
@@ -93,5 +94,7 @@ int attach(struct proxy *p, const struct proto_welcome *welcome, const int *fd, 
 	/* The leader, which has a standard error, tells of a failure. */
 	if (welcome->nhelpers)
 		affinity_set(p->welcome.helper, p->welcome.nhelpers, &placed);
+	if (window_port_open(&p->window, welcome->window ? fd[nfds - 1] : -1, &p->log, problem))
+		return -EAGAIN;
 	return porter_start(&p->porter, problem);
 }

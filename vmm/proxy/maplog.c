@@ -28,13 +28,24 @@ static const struct maplog_extent *extent_find(const struct maplog *log, uint64_
 	return NULL;
 }
 
+static void hull_widen(struct maplog *log, uint64_t va, uint64_t len)
+{
+	if (va < log->lo)
+		log->lo = va;
+	if (va + len > log->hi)
+		log->hi = va + len;
+}
+
+void maplog_widen(struct maplog *log, uint64_t va, uint64_t len)
+{
+	pthread_mutex_lock(&log->lock);
+	hull_widen(log, va, len);
+	pthread_mutex_unlock(&log->lock);
+}
+
 static int record_map(struct maplog *log, struct abi_log_rec rec)
 {
-	if (rec.va < log->lo)
-		log->lo = rec.va;
-	if (rec.va + rec.len > log->hi)
-		log->hi = rec.va + rec.len;
-
+	hull_widen(log, rec.va, rec.len);
 	/* A run may go on from one extent to the next. */
 	while (rec.len) {
 		const struct maplog_extent *e = extent_find(log, rec.gpa);
@@ -64,7 +75,7 @@ static int record_apply(struct maplog *log, const struct abi_log_rec *rec)
 		return -ERANGE;
 	if (rec->op == ABI_LOG_MAP)
 		return record_map(log, *rec);
-	if (rec->op != ABI_LOG_UNMAP)
+	if (rec->op != ABI_LOG_UNMAP && rec->op != ABI_LOG_UNMAP_WINDOW)
 		return -EINVAL;
 	return munmap((void *)rec->va, rec->len) ? -errno : 0;
 }

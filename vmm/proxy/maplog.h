@@ -47,6 +47,9 @@ static inline bool maplog_reached(const struct maplog *log, uint64_t pos)
  */
 int maplog_apply(struct maplog *log, uint64_t pos, struct problem *problem);
 
+/* The window's thread has mapped something of the program's. */
+void maplog_widen(struct maplog *log, uint64_t va, uint64_t len);
+
 /* LWK or janitor want everything applied (proc->want_ack)? Does it. */
 int maplog_ack(struct maplog *log, struct problem *problem);
 

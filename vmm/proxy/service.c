@@ -14,6 +14,7 @@
 #include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewcall.h"
 #include "vmm/proxy/watch.h"
+#include "vmm/proxy/window.h"
 
 #define SPIN_ROUND 64 /* looks at the mailbox between two looks at the clock */
 
@@ -96,7 +97,9 @@ static void service_serve(struct service *service)
 
 	watch_begin(common->watch, mbox, &call);
 	capture = trace_call_begin(common->trace, service->slot, mbox);
-	if (!exe_answer(common->exe, mbox))
+	if (window_is_call(mbox->nr))
+		mbox->ret = window_call(common->window, mbox, service->slot);
+	else if (!exe_answer(common->exe, mbox))
 		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 	watch_end(common->watch, mbox, &call);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)

@@ -16,6 +16,7 @@ struct porter;
 struct maplog;
 struct trace;
 struct viewer;
+struct window_port;
 struct watch;
 
 /* What all services of a proxy have in common. */
@@ -27,6 +28,7 @@ struct service_common {
 	struct porter *porter;
 	const char *exe; /* what /proc/self/exe is to the program */
 	struct viewer *viewer;
+	struct window_port *window;
 	struct watch *watch;
 	struct trace *trace;
 };

@@ -12,6 +12,7 @@
 #include "vmm/proxy/relay.h"
 #include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewer.h"
+#include "vmm/proxy/window.h"
 #include "vmm/proxy/watch.h"
 
 enum proxy_phase {
@@ -43,6 +44,7 @@ struct proxy {
 	struct relay relay;
 	struct load load;
 	struct viewer viewer;
+	struct window_port window;
 	struct watch watch;
 };
 

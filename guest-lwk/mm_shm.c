@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System V shared memory: the host's own segments, attached by the proxy at the same address
+ * and by the VMM to the window; permissions, ipcs and the end of a segment are the host's.
+ */
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_sys.h"
+#include "guest-lwk/mm_window_fill.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/vma.h"
+
+#define SHM_RDONLY 010000
+#define SHM_RND    020000
+#define SHM_REMAP  040000
+#define SHM_EXEC   0100000
+
+struct attach {
+	u64 va, len;
+	struct attach *next;
+};
+
+void mm_shm_forget(struct mm *mm)
+{
+	struct attach *a;
+
+	while ((a = mm->attached)) {
+		mm->attached = a->next;
+		kmem_free(a, sizeof(*a));
+	}
+}
+
+static s64 segment_size(u64 id)
+{
+	struct fwd_whole call = {.nr = ABI_CALL_SHMSIZE, .arg = {id}};
+
+	return fwd_call_whole(&call);
+}
+
+/* mm.lock is held. */
+static s64 reserve(struct process *proc, u64 addr, u64 len, u32 prot, u64 flags)
+{
+	struct mm *mm = proc->mm;
+	bool replace = addr && flags & SHM_REMAP;
+	s64 ret;
+
+	if (replace)
+		mm_window_settle(proc, addr, addr + len);
+	else if (addr && !mm_is_free(mm, addr, len))
+		return -EINVAL;
+	if (!mm_may_map(proc, len, prot, VMA_SHARED))
+		return -ENOMEM;
+	if (!addr)
+		addr = mm_pick_window(mm, len, 0);
+	if (!addr)
+		return -ENOMEM;
+	ret = mm_window_reserve(proc, addr, len, VMA_SHM, replace, 0);
+	return ret ? ret : (s64)addr;
+}
+
+static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 flags)
+{
+	u32 prot = ABI_PROT_R | (flags & SHM_RDONLY ? 0 : ABI_PROT_W) |
+		   (flags & SHM_EXEC ? ABI_PROT_X : 0);
+	struct mm *mm = proc->mm;
+
+	spin_lock(&mm->lock);
+	s64 va = reserve(proc, addr, a->len, prot, flags);
+
+	spin_unlock(&mm->lock);
+	if (va < 0)
+		return va;
+
+	struct fwd_whole call = {
+		.nr = ABI_CALL_SHMAT, .arg = {id, (u64)va, flags}, .len = a->len};
+
+	va = window_fill(proc, (u64)va, prot, &call);
+	if (va < 0)
+		return va;
+	a->va = (u64)va;
+	spin_lock(&mm->lock);
+	a->next = mm->attached;
+	mm->attached = a;
+	spin_unlock(&mm->lock);
+	return va;
+}
+
+s64 sys_shmat(u64 id, u64 addr, u64 flags)
+{
+	struct process *proc = current_thread()->proc;
+	struct attach *a;
+	s64 size, ret;
+
+	if (addr & (PAGE_SIZE - 1) && flags & SHM_RND)
+		addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	if (addr & (PAGE_SIZE - 1) || (!addr && flags & SHM_REMAP) || !machine.window_size)
+		return machine.window_size ? -EINVAL : -ENOSYS;
+	size = segment_size(id);
+	if (size < 0)
+		return size;
+	if (addr && (addr < ABI_USER_START || addr + (u64)size > ABI_MMAP_TOP))
+		return -EINVAL;
+	a = kmem_alloc(sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	a->len = ALIGN_UP((u64)size, PAGE_SIZE);
+	ret = attach(proc, a, id, addr, flags & ~(u64)(SHM_RND | SHM_REMAP));
+	if (ret < 0)
+		kmem_free(a, sizeof(*a));
+	return ret;
+}
+
+/* What is left of the segment at [start, end). */
+static s64 detach(struct process *proc, u64 start, u64 end)
+{
+	struct vma *vma = vma_find_above(proc->mm, start);
+	s64 ret = 0;
+
+	while (vma && vma->start < end && !ret) {
+		u64 lo = MAX(vma->start, start), hi = MIN(vma->end, end);
+
+		if (vma->flags & VMA_SHM)
+			ret = mm_unmap(proc, lo, hi);
+		vma = vma_find_above(proc->mm, hi);
+	}
+	return ret;
+}
+
+s64 sys_shmdt(u64 addr)
+{
+	struct process *proc = current_thread()->proc;
+	struct mm *mm = proc->mm;
+	struct attach **at, *a;
+	s64 ret = -EINVAL;
+
+	spin_lock(&mm->lock);
+	for (at = &mm->attached; (a = *at) && a->va != addr; at = &a->next)
+		;
+	if (a) {
+		*at = a->next;
+		mm_window_settle(proc, addr, addr + a->len);
+		ret = detach(proc, addr, addr + a->len);
+		kmem_free(a, sizeof(*a));
+	}
+	spin_unlock(&mm->lock);
+	return ret;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls on mappings of the window: what is under way while mm.lock is not held. */
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_sys.h"
+#include "guest-lwk/mm_window_fill.h"
+#include "guest-lwk/pmem.h"
+#include "guest-lwk/pt_window.h"
+#include "guest-lwk/sched.h"
+#include "guest-lwk/vma.h"
+
+/* ---- waiting ---- */
+
+static bool pending(struct mm *mm, u64 start, u64 end)
+{
+	const struct vma *vma = vma_find_above(mm, start);
+
+	while (vma && vma->start < end && !(vma->flags & VMA_PENDING))
+		vma = vma->next;
+	return vma && vma->start < end;
+}
+
+/*
+ * The owner takes PENDING away under the lock and then looks who waits (mm_window_wake). The
+ * waiter says so, declares itself blocked, full fence, and then looks for PENDING under the
+ * lock: if it sees it, the owner sees the waiter. The owner's call ends whatever becomes of the
+ * process (fwd_call_whole), so this does.
+ */
+bool mm_window_settle(struct process *proc, u64 start, u64 end)
+{
+	struct thread *t = current_thread();
+	struct mm *mm = proc->mm;
+
+	if (likely(!mm->windows) || !pending(mm, start, end))
+		return false;
+	t->wait = WAIT_MAPPING;
+	for (;;) {
+		spin_unlock(&mm->lock);
+		sched_prepare();
+		spin_lock(&mm->lock);
+		if (!pending(mm, start, end))
+			break;
+		spin_unlock(&mm->lock);
+		schedule();
+		spin_lock(&mm->lock);
+	}
+	sched_cancel();
+	t->wait = WAIT_NONE;
+	return true;
+}
+
+void mm_window_wake(struct process *proc)
+{
+	fence_full();
+	spin_lock(&proc->lock);
+	for (struct thread *t = proc->threads; t; t = t->next)
+		if (READ_ONCE(t->wait) == WAIT_MAPPING)
+			sched_wake(t);
+	spin_unlock(&proc->lock);
+}
+
+s64 mm_window_wait(struct process *proc, u64 va)
+{
+	struct mm *mm = proc->mm;
+	u64 page = ALIGN_DOWN(va, PAGE_SIZE);
+
+	spin_lock(&mm->lock);
+	mm_window_settle(proc, page, page + PAGE_SIZE);
+	u64 gpa = mm_window_gpa(mm, page);
+
+	spin_unlock(&mm->lock);
+	if (!gpa)
+		return 0;
+
+	struct fwd_whole call = {.nr = ABI_CALL_WINDOW_FAULT, .arg = {page, gpa}};
+	s64 ret = fwd_call_whole(&call);
+
+	spin_lock(&mm->lock);
+	const struct vma *vma = vma_find(mm, page);
+	u64 *entry = pt_granule(mm, page, false);
+
+	/* Another mapping by now: its own fault will tell. */
+	if (!ret && vma && vma->flags & VMA_WINDOW && mm_window_gpa(mm, page) == gpa &&
+		!pt_is_large(*entry))
+		pt_window_arrived(entry, page, vma->prot);
+	spin_unlock(&mm->lock);
+	return ret ? -ENOMEM : 0;
+}
+
+/* ---- the proxy maps what is reserved ---- */
+
+/* What is left after n bytes of it have been mapped, of which gpa is the first page. */
+static void advance(struct fwd_whole *call, u64 n, u64 gpa, bool writable)
+{
+	u64 *arg = call->arg;
+
+	if (call->nr == ABI_CALL_MAP_FILE && (s32)arg[0] >= 0) {
+		arg[1] += n;
+		arg[2] -= n;
+		arg[5] += n;
+	} else if (call->nr == ABI_CALL_WINDOW_GROW) { /* arg[1] stays held */
+		arg[0] += n;
+		arg[2] += n;
+		arg[3] -= n;
+	} else if (call->nr == ABI_CALL_SHMAT) {
+		arg[3] += n;
+	} else { /* more of what has no descriptor */
+		u64 va = arg[1], len = call->len;
+
+		call->nr = ABI_CALL_WINDOW_GROW;
+		memcpy(arg, (const u64[6]){va + n, gpa, n, len - n, writable},
+			6 * sizeof(*arg));
+	}
+	call->len -= n;
+}
+
+/* An answer that the kernel cannot use must not become entries. */
+static bool answer_good(const struct abi_window_answer *a, u64 len)
+{
+	return !((a->gpa | a->len) & (PAGE_SIZE - 1)) && a->len && a->len <= len &&
+	       window_has(a->gpa) &&
+	       a->len <= machine.window_gpa + machine.window_size - a->gpa;
+}
+
+s64 window_fill(struct process *proc, u64 va, u32 prot, struct fwd_whole *call)
+{
+	struct mm *mm = proc->mm;
+	u64 start = va, end = va + call->len;
+	struct abi_window_answer a = {0};
+	s64 ret = 0;
+
+	while (va < end && !ret) {
+		struct fwd_whole made = *call;
+
+		ret = fwd_call_whole(&made);
+		memcpy(&a, made.arg, sizeof(a));
+		if (ret)
+			break;
+		BUG_ON(!answer_good(&a, call->len));
+		spin_lock(&mm->lock);
+		ret = mm_window_enter(proc, va, &a, prot);
+		spin_unlock(&mm->lock);
+		advance(call, a.len, a.gpa, a.writable);
+		va += a.len;
+	}
+	spin_lock(&mm->lock);
+	if (ret)
+		mm_window_undo(proc, start, end);
+	else
+		mm_window_done(mm, start, end, prot, a.writable ? 0 : VMA_NOWRITE);
+	spin_unlock(&mm->lock);
+	mm_window_wake(proc);
+	return ret ? ret : (s64)start;
+}
+
+static s64 reserve(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags, u64 off)
+{
+	struct mm *mm = proc->mm;
+	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	bool replace = flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE);
+	s64 ret;
+
+	if (replace)
+		mm_window_settle(proc, addr, addr + len);
+	if (flags & MAP_FIXED_NOREPLACE && !mm_is_free(mm, addr, len))
+		return -EEXIST;
+	if (!mm_limits_allow(proc, addr, len, prot, flags))
+		return -ENOMEM;
+	if (!fixed && !(addr && mm_is_free(mm, addr, len) && mm_window_fits(proc, addr, len)))
+		addr = mm_pick_window(mm, len, off);
+	if (!addr)
+		return -ENOMEM;
+	ret = mm_window_reserve(proc, addr, len, 0, replace, 0);
+	return ret ? ret : (s64)addr;
+}
+
+s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
+{
+	struct process *proc = current_thread()->proc;
+	bool file = !(flags & MAP_ANONYMOUS);
+
+	spin_lock(&proc->mm->lock);
+	s64 va = reserve(proc, addr, len, prot, flags, file ? off : 0);
+
+	spin_unlock(&proc->mm->lock);
+	if (va < 0)
+		return va;
+
+	struct fwd_whole call = {.nr = ABI_CALL_MAP_FILE, .len = len};
+
+	memcpy(call.arg,
+		(const u64[6]){file ? (u64)(s64)(s32)fd : ~0ULL, (u64)va, len, prot, flags,
+			file ? off : (u64)va & (BLOCK_SIZE - 1)},
+		sizeof(call.arg));
+	return window_fill(proc, (u64)va, (u32)prot, &call);
+}
+
+/* ---- calls on what is mapped ---- */
+
+/* The next part of [*start, end) that is of the window; false: none. */
+static bool next_part(struct process *proc, u64 *start, u64 end, u64 *stop)
+{
+	struct mm *mm = proc->mm;
+	const struct vma *vma;
+
+	spin_lock(&mm->lock);
+	for (vma = vma_find_above(mm, *start); vma && vma->start < end; vma = vma->next)
+		if (vma->flags & VMA_WINDOW)
+			break;
+	bool found = vma && vma->start < end;
+
+	if (found) {
+		*start = MAX(*start, vma->start);
+		*stop = MIN(end, vma->end);
+	}
+	spin_unlock(&mm->lock);
+	return found;
+}
+
+s64 window_forward(struct process *proc, u32 nr, u64 start, u64 end, u64 arg2)
+{
+	s64 ret = 0;
+	u64 stop;
+
+	while (!ret && READ_ONCE(proc->mm->windows) && next_part(proc, &start, end, &stop)) {
+		const u64 arg[6] = {start, stop - start, arg2};
+
+		ret = fwd_call(nr, arg, start, stop);
+		if (ret == ABI_NOT_BEGUN)
+			return -ERESTARTNOINTR;
+		start = stop;
+	}
+	return ret;
+}

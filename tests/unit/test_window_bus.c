@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The search for pages without memory after KVM_RUN's EFAULT: real files, made-up registers and
+ * events. What is found, in which order, and when it ends.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/exits.h"
+#include "vmm/kvm.h"
+#include "vmm/vm.h"
+
+#define GPA  (5ULL << 30)
+#define SIZE (8 * WINDOW_CHUNK)
+#define PAGE ABI_PAGE
+
+static struct vm vm;
+static struct kvm_run run;
+static struct kvm_regs regs;
+static struct kvm_vcpu_events events;
+static struct problem problem;
+static struct vcpu *vcpu;
+static struct abi_core *core;
+
+int kvm_regs_get(int fd, struct kvm_regs *to)
+{
+	*to = regs;
+	return 0;
+}
+
+int kvm_events_get(int fd, struct kvm_vcpu_events *to)
+{
+	*to = events;
+	return 0;
+}
+
+int kvm_events_set(int fd, const struct kvm_vcpu_events *from)
+{
+	events = *from;
+	return 0;
+}
+
+static void setup(void)
+{
+	vm.share = mmap(NULL, ABI_SHARE_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_int_eq(window_create(&vm.window, GPA, SIZE, &problem), 0);
+	vcpu = &vm.vcpu[1];
+	vcpu->vm = &vm;
+	vcpu->index = 1;
+	vcpu->run = &run;
+	core = &vm.share->core[1];
+	regs.rip = 0x1000;
+}
+
+static int hold(uint64_t size, uint64_t len, uint64_t gpa)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+	struct window_file want = {fd, true, 0, len};
+	struct abi_window_answer at;
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	ck_assert_int_eq(window_map(&vm.window, &want, &at), 0);
+	ck_assert_uint_eq(at.gpa, gpa);
+	return fd;
+}
+
+/* One failing KVM_RUN; true if the guest is told. */
+static bool told(void)
+{
+	bool is;
+
+	events = (struct kvm_vcpu_events){0};
+	ck_assert_int_eq(window_bus(vcpu), EXIT_CONTINUE);
+	is = events.exception.injected;
+	if (is)
+		ck_assert_uint_eq(events.exception.nr, ABI_VEC_BAD);
+	return is;
+}
+
+START_TEST(what_was_cut_off)
+{
+	int fd = hold(3 * WINDOW_CHUNK, 3 * WINDOW_CHUNK - PAGE, GPA);
+
+	hold(PAGE, PAGE, GPA + 3 * WINDOW_CHUNK);
+	ck_assert_int_eq(ftruncate(fd, (off_t)WINDOW_CHUNK + 5 * PAGE + 1), 0);
+	ck_assert(told());
+	ck_assert_uint_eq(core->bad_gpa, GPA + WINDOW_CHUNK + 6 * PAGE);
+	ck_assert_uint_eq(core->bad_gpa + core->bad_len, GPA + 3 * WINDOW_CHUNK);
+	/* Whole again by the time that we look: nothing is said. */
+	regs.rip++;
+	ck_assert_int_eq(ftruncate(fd, 3 * (off_t)WINDOW_CHUNK), 0);
+	ck_assert(!told());
+}
+END_TEST
+
+START_TEST(several_one_after_the_other)
+{
+	/* Each is longer than its file from the beginning. */
+	for (unsigned i = 0; i < 3; i++)
+		hold(PAGE, 3 * PAGE, GPA + i * WINDOW_CHUNK);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert(told());
+		ck_assert_uint_eq(core->bad_gpa, GPA + i * WINDOW_CHUNK + PAGE);
+	}
+	/* The round is over: it may have been nothing. Then from the start. */
+	ck_assert(!told());
+	ck_assert(told());
+	ck_assert_uint_eq(core->bad_gpa, GPA + PAGE);
+	/* Another instruction begins anew. */
+	regs.rip++;
+	ck_assert(told());
+	ck_assert_uint_eq(core->bad_gpa, GPA + PAGE);
+}
+END_TEST
+
+START_TEST(given_up_in_the_end)
+{
+	unsigned n = 0;
+
+	hold(PAGE, PAGE, GPA);
+	core->bad_len = 1;
+	while (!told())
+		ck_assert_uint_lt(++n, 100);
+	ck_assert_uint_ge(n, 10);
+	ck_assert_uint_eq(core->bad_len, 0);
+}
+END_TEST
+
+START_TEST(not_over_another_exception)
+{
+	hold(PAGE, 2 * PAGE, GPA);
+	events = (struct kvm_vcpu_events){.exception = {.injected = 1, .nr = 14}};
+	ck_assert_int_eq(window_bus(vcpu), EXIT_CONTINUE);
+	ck_assert_uint_eq(events.exception.nr, 14);
+	ck_assert_uint_eq(core->bad_gpa, 0);
+}
+END_TEST
+
+START_TEST(the_kernel_s_own_access)
+{
+	memset(run.mmio.data, 0xff, sizeof(run.mmio.data));
+	ck_assert_int_eq(window_bus_access(vcpu, GPA + 5 * PAGE + 8), EXIT_CONTINUE);
+	ck_assert_uint_eq(events.exception.nr, ABI_VEC_BAD);
+	ck_assert_uint_eq(core->bad_gpa, GPA + 5 * PAGE);
+	ck_assert_uint_eq(core->bad_len, PAGE);
+	ck_assert_uint_eq(run.mmio.data[0], 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("window_bus");
+	TCase *tc = tcase_create("window_bus");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, what_was_cut_off);
+	tcase_add_test(tc, several_one_after_the_other);
+	tcase_add_test(tc, given_up_in_the_end);
+	tcase_add_test(tc, not_over_another_exception);
+	tcase_add_test(tc, the_kernel_s_own_access);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

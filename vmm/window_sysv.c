@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System V segments in the window: the host's own, so that their permissions, ipcs and host
+ * processes come for free. Attached as a whole, one chunk after the other. The window's thread
+ * alone.
+ */
+#include <errno.h>
+#include <sys/shm.h>
+
+#include "vmm/window_parts.h"
+
+static int segment_attach(const struct window *w, uint32_t chunk, const struct window_object *o)
+{
+	void *at = shmat(
+		(int)o->ino, window_host(w, chunk), SHM_REMAP | (o->writable ? 0 : SHM_RDONLY));
+
+	return at == (void *)-1 ? -errno : 0;
+}
+
+static int segment_make(
+	struct window *w, const struct window_object *o, uint64_t size, uint32_t *chunk)
+{
+	uint32_t want = (uint32_t)((size + WINDOW_CHUNK - 1) / WINDOW_CHUNK), n = want;
+	uint32_t object;
+	int err;
+
+	if (size > w->size)
+		return -ENOMEM;
+	*chunk = window_chunks_free(w, WINDOW_NONE, &n);
+	if (*chunk == WINDOW_NONE || n < want)
+		return -ENOMEM;
+	err = segment_attach(w, *chunk, o);
+	if (err)
+		return err;
+	pthread_mutex_lock(&w->lock);
+	/* There are as many objects as chunks, and each has one at least. */
+	object = window_object_add(w, o);
+	for (uint32_t i = 0; i < n; i++)
+		window_chunk_add(w, *chunk + i, object, i);
+	pthread_mutex_unlock(&w->lock);
+	return 0;
+}
+
+int window_attach(struct window *w, int shmid, int flags, struct abi_window_answer *answer)
+{
+	struct window_object o = {
+		.kind = WINDOW_SYSV,
+		.fd = -1,
+		.writable = !(flags & SHM_RDONLY),
+		.ino = (uint32_t)shmid,
+		.page = ABI_PAGE,
+	};
+	uint32_t object = window_object_find(w, WINDOW_SYSV, 0, o.ino), chunk;
+	struct shmid_ds ds;
+	int err = 0;
+
+	if (shmctl(shmid, IPC_STAT, &ds))
+		return -errno;
+	if (object == WINDOW_NONE) {
+		err = segment_make(w, &o, ds.shm_segsz, &chunk);
+	} else {
+		chunk = window_chunk_find(w, object, 0);
+		if (o.writable && !w->object[object].writable) {
+			err = segment_attach(w, chunk, &o);
+			pthread_mutex_lock(&w->lock);
+			w->object[object].writable = !err;
+			pthread_mutex_unlock(&w->lock);
+		}
+	}
+	if (err)
+		return err;
+	window_answer(
+		w, chunk, 0, window_round_up(ds.shm_segsz, ABI_PAGE), ds.shm_segsz, answer);
+	answer->writable &= o.writable;
+	return 0;
+}
