@@ -21,7 +21,8 @@ static s64 copy_pages(struct process *proc, u64 to, u64 from, u64 len)
 		step = MIN(step, BLOCK_SIZE - (to & (BLOCK_SIZE - 1)));
 		u64 *source = pt_granule(mm, from, false);
 
-		if (source && *source) {
+		/* Beside the window there is nothing of RAM. */
+		if (source && *source && !pt_is_window(*source)) {
 			struct vma *vma = vma_find(mm, to);
 
 			if (mm_commit(proc, vma, to, to + step))

@@ -61,6 +61,15 @@ void mm_window_wake(struct process *proc)
 	spin_unlock(&proc->lock);
 }
 
+/* The gpa of an absent page, 0: whatever is there, it is not that. mm.lock is held. */
+static u64 absent_gpa(struct mm *mm, u64 page)
+{
+	const u64 *entry = pt_granule(mm, page, false);
+	u64 leaf = entry && pt_is_window(*entry) ? pt_window_leaf(*entry, page) : 0;
+
+	return leaf & PTE_ABSENT && !pending(mm, page, page + PAGE_SIZE) ? leaf & PTE_ADDR : 0;
+}
+
 s64 mm_window_wait(struct process *proc, u64 va)
 {
 	struct mm *mm = proc->mm;
@@ -68,7 +77,7 @@ s64 mm_window_wait(struct process *proc, u64 va)
 
 	spin_lock(&mm->lock);
 	mm_window_settle(proc, page, page + PAGE_SIZE);
-	u64 gpa = mm_window_gpa(mm, page);
+	u64 gpa = absent_gpa(mm, page);
 
 	spin_unlock(&mm->lock);
 	if (!gpa)
@@ -78,13 +87,10 @@ s64 mm_window_wait(struct process *proc, u64 va)
 	s64 ret = fwd_call_whole(&call);
 
 	spin_lock(&mm->lock);
-	const struct vma *vma = vma_find(mm, page);
-	u64 *entry = pt_granule(mm, page, false);
-
-	/* Another mapping by now: its own fault will tell. */
-	if (!ret && vma && vma->flags & VMA_WINDOW && mm_window_gpa(mm, page) == gpa &&
-		!pt_is_large(*entry))
-		pt_window_arrived(entry, page, vma->prot);
+	if (absent_gpa(mm, page) != gpa)
+		ret = 0; /* another mapping by now: its own fault will tell */
+	else if (!ret)
+		pt_window_arrived(pt_granule(mm, page, false), page, vma_find(mm, page)->prot);
 	spin_unlock(&mm->lock);
 	return ret ? -ENOMEM : 0;
 }

@@ -256,8 +256,10 @@ static void uaccess_fixup(struct regs *regs)
 
 	/* mm_flush() of another core may wait for us with mm.lock held. */
 	store_release(&core->uaccess, 0);
-	if (regs->vector == ABI_VEC_BAD ? !window_bad(core)
-					: fault_in(core, va, regs->error & PF_WRITE))
+	/* A software KVM may tell it an instruction late: then what was read is nothing. */
+	if (regs->vector == ABI_VEC_BAD)
+		window_bad(core);
+	if (regs->vector == ABI_VEC_BAD || fault_in(core, va, regs->error & PF_WRITE))
 		regs->rip = (u64)uaccess_fault;
 	core = this_core(); /* the thread may have waited, and moved */
 	WRITE_ONCE(core->uaccess, 1);

@@ -29,7 +29,9 @@ static s64 mmap_expected(u64 va, u64 len, u64 flags)
 		return model_all(va, va + len, PAGE_UNMAPPED) ? (s64)va : -EEXIST;
 	if (flags & MAP_FIXED)
 		return (s64)va;
+	/* Beside the window no wish is heard. */
 	return va && va >= ABI_USER_START && va + len <= ABI_MMAP_TOP &&
+			       !model_mixed(va, va + len) &&
 			       model_all(va, va + len, PAGE_UNMAPPED)
 		       ? (s64)va
 		       : 0;
@@ -59,7 +61,7 @@ static void do_mmap(u64 va, u64 len, u32 prot, u64 flags, u64 fd, u64 off)
 	if (va && va + len > ABI_STACK_TOP)
 		return;
 	s64 wanted = mmap_expected(va, len, flags);
-	bool excused = short_of(va, len) ||
+	bool excused = short_of(va, len) || (va && model_mixed(va, va + len)) ||
 		       (!(flags & (MAP_FIXED | MAP_NOREPLACE)) && short_of(0, len));
 	policy_for(0, true);
 	s64 ret = CALL(sys_mmap(va, len, prot, flags, fd, off));
@@ -144,12 +146,25 @@ void call_munmap(u64 va, u64 len)
 	model_unmap(va, va + len);
 }
 
+static s64 mprotect_wanted(u64 start, u64 end, u32 prot)
+{
+	for (u64 va = start; va < end; va += PAGE_SIZE) {
+		const struct page *p = model_page(va);
+
+		if (p->state != PAGE_MAPPED)
+			return p->state == PAGE_UNMAPPED ? -ENOMEM : 0;
+		if (p->nowrite && prot & ABI_PROT_W)
+			return -EACCES;
+	}
+	return 0;
+}
+
 static void call_mprotect(void)
 {
 	struct area a = part_pick();
 	u32 prot = random_prot();
 	bool excused = short_of(a.va, a.len);
-	s64 wanted = model_any(a.va, a.va + a.len, PAGE_UNMAPPED) ? -ENOMEM : 0;
+	s64 wanted = mprotect_wanted(a.va, a.va + a.len, prot);
 	s64 ret = CALL(sys_mprotect(a.va, a.len, prot));
 
 	sim_trace("mprotect %lx %lx prot %u = %ld", a.va, a.len, prot, ret);
@@ -200,7 +215,9 @@ static bool alike(u64 va, u64 len, bool *lazy)
 		const struct page *p = model_page(at);
 
 		if (p->state != PAGE_MAPPED || p->prot != first->prot ||
-			p->beyond != first->beyond)
+			p->beyond != first->beyond ||
+			p->window !=
+				(first->window ? first->window + (at - va) / PAGE_SIZE : 0))
 			return false;
 		*lazy |= p->lazy;
 	}
@@ -211,7 +228,8 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 {
 	u32 prot = model_page(from)->prot;
 	bool beyond = model_page(from)->beyond;
-	u32 policy = model_page(from)->policy;
+	u32 policy = model_page(from)->policy, window = model_page(from)->window;
+	bool nowrite = model_page(from)->nowrite;
 
 	if (to == from) {
 		if (new_len < old_len)
@@ -221,6 +239,8 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 		model_policy(from, from + new_len, policy);
 		if (beyond)
 			model_beyond(from, from + new_len);
+		if (window)
+			model_window(from, from + new_len, window - 1, nowrite);
 		return;
 	}
 	if (fixed)
@@ -230,6 +250,8 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 	model_copy(from, to, MIN(old_len, new_len));
 	if (beyond)
 		model_beyond(to, to + new_len);
+	if (window)
+		model_window(to, to + new_len, window - 1, nowrite);
 	model_unmap(from, from + old_len);
 	area_add(to, new_len);
 }
@@ -264,6 +286,7 @@ static void call_mremap(void)
 		(u64)ret);
 	if (ret == -EFAULT && (!fits || !whole))
 		return;
+	excused |= model_page(a.va)->window != 0;
 	if (ret == -ENOMEM && excused) {
 		if (fits)
 			model_resync(a.va, a.va + a.len, false, 0xff);
@@ -280,7 +303,7 @@ void call_random(void)
 {
 	struct area a = part_pick();
 
-	switch (sim_random(20)) {
+	switch (sim_random(24)) {
 	case 0 ... 2:
 		call_mmap();
 		break;
@@ -307,6 +330,9 @@ void call_random(void)
 		break;
 	case 14:
 		call_check();
+		break;
+	case 20 ... 23:
+		call_window();
 		break;
 	case 15:
 		call_on_vdso();

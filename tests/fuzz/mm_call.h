@@ -41,6 +41,8 @@ static inline void expect(const char *call, s64 ret, s64 wanted)
 		sim_fail("%s: %ld instead of %ld", call, ret, wanted);
 }
 
+/* mm_call_window.c */
+void call_window(void);
 void call_munmap(u64 va, u64 len);
 /* mm_call_look.c */
 void call_madvise(void);

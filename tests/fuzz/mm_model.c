@@ -109,6 +109,24 @@ void model_beyond(u64 start, u64 end)
 	p->beyond = true;
 }
 
+void model_window(u64 start, u64 end, u32 first, bool nowrite)
+{
+	FOR_PAGES(p, va, start, end)
+	{
+		p->window = 1 + first + (u32)((va - start) / PAGE_SIZE);
+		p->nowrite = nowrite;
+	}
+}
+
+bool model_mixed(u64 start, u64 end)
+{
+	FOR_PAGES(
+		p, va, ALIGN_DOWN(start, BLOCK_SIZE), ALIGN_DOWN(end, BLOCK_SIZE) + BLOCK_SIZE)
+	if (p->window)
+		return true;
+	return false;
+}
+
 void model_tag(u64 va, u32 tag)
 {
 	granule(va)->written = true;
@@ -162,7 +180,7 @@ static void page_verify(const struct page *p, u64 va)
 {
 	const void *words = host_proxy_ptr(va);
 
-	if (p->state == PAGE_KERNEL || (!words && !p->tag))
+	if (p->state == PAGE_KERNEL || p->window || (!words && !p->tag))
 		return;
 	if (!words)
 		sim_fail("va %lx: was written to and has no memory", va);
@@ -198,8 +216,18 @@ void model_clear(void)
 	nlist = 0;
 }
 
+/* What was of the window and is not mapped any more. */
+static void model_window_forget(u64 start, u64 end)
+{
+	FOR_PAGES(p, va, start, end)
+	if (p->window && !vma_find(sim_proc.mm, va))
+		p->window = p->nowrite = 0;
+}
+
 void model_resync(u64 start, u64 end, bool may_be_unmapped, u32 prot)
 {
+	if (model_mixed(start, end))
+		model_window_forget(start, end);
 	FOR_PAGES(p, va, start, end)
 	{
 		const struct vma *vma = vma_find(sim_proc.mm, va);

@@ -12,6 +12,8 @@ struct page {
 	u8 lazy;    /* may fault: committed at first touch, or there was no memory */
 	u8 beyond;  /* behind the end of the file it maps: SIGBUS */
 	u16 policy; /* mm_call_policy.c */
+	u8 nowrite; /* of the window, and its descriptor does not allow writing */
+	u32 window; /* 1 + the page of which file it is (sim_window.c); 0: RAM */
 	u32 tag;    /* what is in it: model_fill(); 0: zeroes */
 };
 
@@ -28,6 +30,10 @@ void model_discard(u64 start, u64 end);
 /* Contents go from one mapped range to another. */
 void model_copy(u64 from, u64 to, u64 len);
 void model_beyond(u64 start, u64 end);
+/* Pages of a file, from this one on. */
+void model_window(u64 start, u64 end, u32 page, bool nowrite);
+/* A granule of [start, end] has something of the window. */
+bool model_mixed(u64 start, u64 end);
 void model_tag(u64 va, u32 tag);
 void model_policy(u64 start, u64 end, u32 number);
 /* There was, or is, little memory: what is mapped may have to be touched first. */

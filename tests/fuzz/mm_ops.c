@@ -106,12 +106,14 @@ static bool short_on(u64 set, u64 va, u64 bytes)
 	if (host_free_blocks(set) >= bytes / BLOCK_SIZE + 6)
 		return false;
 	return host_free_gibs(set) < bytes / GIB_SIZE + 2 || start < GIB_SIZE ||
-	       end > ALIGN_DOWN(ABI_VDSO_VA, GIB_SIZE) || host_has_small(start, end);
+	       end > ALIGN_DOWN(ABI_VDSO_VA, GIB_SIZE) || host_has_small(start, end) ||
+	       (va && window_maps(ALIGN_DOWN(start, GIB_SIZE),
+			      ALIGN_UP(end, GIB_SIZE) - ALIGN_DOWN(start, GIB_SIZE)));
 }
 
 bool short_of(u64 va, u64 bytes)
 {
-	bool is = short_on(~0ULL, va, bytes);
+	bool is = short_on(~0ULL, va, bytes) || (va && model_mixed(va, va + bytes));
 
 	for (u32 node = 0; node < nodes.count && policies_strict(); node++)
 		is |= short_on(1ULL << node, va, bytes);
@@ -126,6 +128,20 @@ static bool prot_allows(u32 prot, enum sim_kind kind)
 	       (kind != SIM_EXEC || prot & ABI_PROT_X);
 }
 
+/* Mapped for good, but where the file ends. */
+static void touch_window(u64 va, enum sim_kind kind, const struct page *p, s64 expect)
+{
+	bool inside = window_inside(p->window - 1), faulted;
+	void *ptr;
+	s64 ret = sim_touch(va, kind, &ptr, &faulted);
+
+	if (ret != (expect || inside ? expect : -ENOMEM))
+		sim_fail("touch %d of va %lx, page %u of the window: %ld", kind, va,
+			p->window - 1, ret);
+	if (!ret && ptr != window_ptr(p->window - 1))
+		sim_fail("touch of va %lx: not page %u of the window", va, p->window - 1);
+}
+
 static void touch(u64 va, enum sim_kind kind)
 {
 	static u32 last_tag;
@@ -138,6 +154,10 @@ static void touch(u64 va, enum sim_kind kind)
 
 	if (p->state == PAGE_KERNEL)
 		return;
+	if (p->window) {
+		touch_window(va, kind, p, expect);
+		return;
+	}
 	if (p->beyond)
 		expect = -ENOMEM;
 	policy_for(p->policy, true);
@@ -275,6 +295,7 @@ static void check(void)
 	sim_tlb_check();
 	host_check(sim_proc.mm->committed);
 	check_counts(sim_proc.mm);
+	window_check();
 	policy_verify();
 }
 
@@ -310,4 +331,5 @@ void ops_end(void)
 	host_check_gone();
 	host_janitor(true);
 	host_check_gone();
+	window_check_gone();
 }

@@ -272,4 +272,5 @@ void sim_boot(const struct sim_range *ranges, u32 n)
 		gpa += ranges[i].size;
 	}
 	node_sort();
+	window_boot();
 }

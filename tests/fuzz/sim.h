@@ -68,7 +68,33 @@ extern bool sim_zero_in_place;
 void tlb_boot(u64 ram, u64 size);
 void tlb_flush(u32 core, u64 root);
 
+/* ---- sim_window.c ---- */
+
+#define WINDOW_FILES 4 /* descriptors 20 and up; the last cannot be written to */
+#define WINDOW_FD    20
+#define WINDOW_PAGES 2048 /* of a file, at most */
+/* Pages are numbered through all files. What is behind one; does its file have it? */
+void *window_ptr(u32 page);
+bool window_inside(u32 page);
+bool window_is(u64 gpa);
+/* The file gets another length. */
+void window_truncate(u32 file, u32 pages);
+void window_boot(void);
+void window_log_unmap(u64 va, u64 len);
+/* The proxy has something of a file in [va, va+len). */
+bool window_maps(u64 va, u64 len);
+/* A reference is dropped for each page: its record came, and then it is done. */
+void window_put(u64 gpa, u64 len);
+/* The processor used a page that has no memory: true if the kernel was told. */
+bool window_refuses(u64 gpa);
+/* What is referenced is in an entry, or on its way back. */
+void window_check(void);
+void window_check_gone(void);
+
 /* ---- sim_host.c ---- */
+
+/* Pages of the window in records that the janitor has or is to take. */
+u64 host_window_held(void);
 
 void host_boot(u64 ram, const struct sim_range *ranges, u32 n);
 /* The janitor takes what is in the reclaim ring and gives back all, or some, of what it holds.

@@ -111,6 +111,9 @@ static void log_map(u64 va, u64 len, u64 gpa)
 		if (b->owner != OWNER_NOBODY)
 			sim_fail("log: block %lx goes to va %lx, it is %d of va %lx", gpa + at,
 				va + at, b->owner, b->va);
+		if (window_maps(va + at, BLOCK_SIZE))
+			sim_fail("log: va %lx gets RAM, and has something of the window",
+				va + at);
 		if (proxy[(va + at) / BLOCK_SIZE])
 			sim_fail("log: va %lx has a block already", va + at);
 		if (b->gib && ((va | gpa | len) & (GIB_SIZE - 1)))
@@ -140,10 +143,14 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 {
 	const struct abi_ring *ring = &machine.share->reclaim;
 
-	if (proc != &sim_proc || (va | len) & (BLOCK_SIZE - 1) || !len || va >= ABI_USER_END ||
+	u64 unit = op == ABI_LOG_UNMAP_WINDOW ? PAGE_SIZE : BLOCK_SIZE;
+
+	if (proc != &sim_proc || (va | len) & (unit - 1) || !len || va >= ABI_USER_END ||
 		va < PAGE_SIZE)
 		sim_fail("log: op %u va %lx len %lx", op, va, len);
-	if (op == ABI_LOG_MAP)
+	if (op == ABI_LOG_UNMAP_WINDOW)
+		window_log_unmap(va, len);
+	else if (op == ABI_LOG_MAP)
 		log_map(va, len, gpa);
 	else
 		log_unmap(va, len);
@@ -224,7 +231,7 @@ static void take(void)
 		const struct abi_reclaim_rec *rec =
 			&ring->rec[ring->tail % ABI_RECLAIM_RECORDS];
 
-		for (u64 at = 0; at < rec->len; at += BLOCK_SIZE) {
+		for (u64 at = 0; at < rec->len && !window_is(rec->gpa); at += BLOCK_SIZE) {
 			const struct block *b = block_of(rec->gpa + at, "reclaim");
 
 			if (b->gib != block_of(rec->gpa, "reclaim")->gib ||
@@ -246,6 +253,10 @@ static bool give(const struct abi_reclaim_rec *rec)
 {
 	struct abi_ring *ring = &machine.share->clean;
 
+	if (window_is(rec->gpa)) {
+		window_put(rec->gpa, rec->len);
+		return true;
+	}
 	if (ring->head - ring->tail == ABI_RECLAIM_RECORDS)
 		return false;
 	if (sim_tlb_holds(rec->gpa, rec->len, false))
@@ -256,6 +267,16 @@ static bool give(const struct abi_reclaim_rec *rec)
 	madvise(gpa_to_ptr(rec->gpa), rec->len, MADV_DONTNEED);
 	ring->rec[ring->head++ % ABI_RECLAIM_RECORDS] = *rec;
 	return true;
+}
+
+u64 host_window_held(void)
+{
+	u64 n = 0;
+
+	take();
+	for (u64 i = 0; i < nheld; i++)
+		n += window_is(held[i].gpa) ? held[i].len / PAGE_SIZE : 0;
+	return n;
 }
 
 void host_janitor(bool all)

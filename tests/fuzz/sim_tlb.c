@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest-lwk/pmem.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pt.h"
 #include "tests/fuzz/sim.h"
 
@@ -128,13 +129,18 @@ s64 sim_touch(u64 va, enum sim_kind kind, void **ptr, bool *faulted)
 	u64 page = ALIGN_DOWN(va, PAGE_SIZE), leaf;
 
 	*faulted = false;
-	while (!(leaf = lookup(page, kind))) {
+	while (!(leaf = lookup(page, kind)) || window_refuses(leaf & PTE_ADDR)) {
+		if (leaf)
+			continue;
 		if (*faulted)
 			sim_fail(
 				"va %lx: mm_fault() has made it good, and it faults again", va);
 		*faulted = true;
 		sim_enter();
 		s64 ret = mm_fault(&sim_proc, va, kind == SIM_WRITE, kind == SIM_EXEC);
+
+		if (ret == -EAGAIN)
+			ret = mm_window_wait(&sim_proc, va);
 
 		sim_leave();
 		if (ret)

@@ -1,8 +1,191 @@
 /* SPDX-License-Identifier: MIT */
 /* The host's side of the window: files, who refers to which page, what the proxy has mapped. */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "guest-lwk/abi/layout.h"
+#include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_window.h"
+#include "guest-lwk/pmem.h"
 #include "guest-lwk/sched.h"
 #include "tests/fuzz/sim.h"
+
+/* In the window each chunk of a file has a place of its own, in an order that is not the
+ * file's. */
+#define CHUNK_PAGES (BLOCK_SIZE / PAGE_SIZE)
+#define FILE_CHUNKS (WINDOW_PAGES / CHUNK_PAGES)
+#define CHUNKS      (WINDOW_FILES * FILE_CHUNKS)
+#define PAGES       (CHUNKS * CHUNK_PAGES)
+
+static u32 file_pages[WINDOW_FILES];          /* its length */
+static u32 refs[PAGES];                       /* by page of the window */
+static u32 *proxy[ABI_USER_END / BLOCK_SIZE]; /* by granule: 1 + page of the window */
+
+/* Two chunks of a file follow each other, the next two are elsewhere. */
+static u32 chunk_swap(u32 chunk)
+{
+	return chunk ^ 2;
+}
+
+static u32 page_swap(u32 page)
+{
+	return chunk_swap(page / CHUNK_PAGES) * CHUNK_PAGES + page % CHUNK_PAGES;
+}
+
+static u64 page_gpa(u32 page)
+{
+	return machine.window_gpa + page_swap(page) * PAGE_SIZE;
+}
+
+static u32 gpa_page(u64 gpa)
+{
+	return page_swap((u32)((gpa - machine.window_gpa) / PAGE_SIZE));
+}
+
+void window_boot(void)
+{
+	machine.window_gpa = SIM_GPA + (1ULL << 40);
+	machine.window_size = PAGES * PAGE_SIZE;
+	for (u32 i = 0; i < WINDOW_FILES; i++)
+		file_pages[i] = (u32)sim_random(WINDOW_PAGES);
+}
+
+bool window_is(u64 gpa)
+{
+	return window_has(gpa);
+}
+
+void *window_ptr(u32 page)
+{
+	return gpa_to_ptr(page_gpa(page));
+}
+
+bool window_inside(u32 page)
+{
+	return page % WINDOW_PAGES < file_pages[page / WINDOW_PAGES];
+}
+
+void window_truncate(u32 file, u32 pages)
+{
+	sim_trace("truncate file %u to %u pages", file, pages);
+	file_pages[file] = pages;
+}
+
+static u32 *proxy_page(u64 va)
+{
+	u32 **granule = &proxy[va / BLOCK_SIZE];
+
+	if (!*granule)
+		*granule = calloc(CHUNK_PAGES, sizeof(**granule));
+	return &(*granule)[va / PAGE_SIZE % CHUNK_PAGES];
+}
+
+bool window_maps(u64 va, u64 len)
+{
+	for (u64 at = va; at < va + len; at += PAGE_SIZE)
+		if (!proxy[at / BLOCK_SIZE])
+			at = ALIGN_DOWN(at, BLOCK_SIZE) + BLOCK_SIZE - PAGE_SIZE;
+		else if (*proxy_page(at))
+			return true;
+	return false;
+}
+
+void window_log_unmap(u64 va, u64 len)
+{
+	if (sim_tlb_holds_va(va, len))
+		sim_fail("log: va %lx is unmapped while a core can still use it", va);
+	for (u64 at = va; at < va + len; at += PAGE_SIZE)
+		*proxy_page(at) = 0;
+}
+
+void window_put(u64 gpa, u64 len)
+{
+	for (u64 at = gpa; at < gpa + len; at += PAGE_SIZE)
+		if (!window_has(at) || !refs[gpa_page(at)]--)
+			sim_fail("reclaim: page %lx of the window has no reference left", at);
+}
+
+bool window_refuses(u64 gpa)
+{
+	if (!window_has(gpa) || window_inside(gpa_page(gpa)))
+		return false;
+	sim_enter();
+	if (mm_window_bad(&sim_proc, gpa, PAGE_SIZE))
+		sim_fail("no memory to take page %lx out", gpa);
+	sim_leave();
+	return true;
+}
+
+/* ---- the calls ---- */
+
+static s64 answer(struct fwd_whole *call, u64 va, u32 page, u64 len, bool writable)
+{
+	struct abi_window_answer a = {
+		.gpa = page_gpa(page), .writable = writable, .huge = 4096};
+	/* As far as it is contiguous, or less. */
+	u64 most = CHUNK_PAGES * (sim_random(2) + 1) - page % (CHUNK_PAGES * 1);
+
+	if (page / CHUNK_PAGES % 2)
+		most = CHUNK_PAGES - page % CHUNK_PAGES;
+	a.len = MIN(len, most * PAGE_SIZE);
+	for (u64 at = 0; at < a.len; at += PAGE_SIZE, page++) {
+		if (host_proxy_ptr(va + at))
+			sim_fail("va %lx gets something of the window, and has RAM", va + at);
+		*proxy_page(va + at) = 1 + page;
+		refs[page]++;
+		a.inside += window_inside(page) && a.inside == at ? PAGE_SIZE : 0;
+	}
+	memcpy(call->arg, &a, sizeof(a));
+	return 0;
+}
+
+static s64 map_file(struct fwd_whole *call)
+{
+	const u64 *arg = call->arg;
+	u32 file = (u32)(arg[0] - WINDOW_FD);
+
+	if (file >= WINDOW_FILES)
+		return -EBADF;
+	if (file == WINDOW_FILES - 1 && arg[3] & ABI_PROT_W)
+		return -EACCES;
+	if (sim_random(16) == 0)
+		return -EIO;
+	return answer(call, arg[1], file * WINDOW_PAGES + (u32)(arg[5] / PAGE_SIZE), arg[2],
+		file != WINDOW_FILES - 1);
+}
+
+static s64 grow(struct fwd_whole *call)
+{
+	const u64 *arg = call->arg;
+	u32 held = gpa_page(arg[1]);
+	s64 page = (s64)held + (s64)arg[2] / (s64)PAGE_SIZE;
+
+	if (!window_has(arg[1]) || !refs[held])
+		sim_fail("WINDOW_GROW: page %lx is not held", arg[1]);
+	/* What is beyond a file's longest is the next one's here. */
+	if (page / WINDOW_PAGES != held / WINDOW_PAGES ||
+		(page + (s64)(arg[3] / PAGE_SIZE) - 1) / WINDOW_PAGES != held / WINDOW_PAGES)
+		return -ENOMEM;
+	return answer(call, arg[0], (u32)page, arg[3], held / WINDOW_PAGES != WINDOW_FILES - 1);
+}
+
+s64 fwd_call_whole(struct fwd_whole *call)
+{
+	switch (call->nr) {
+	case ABI_CALL_MAP_FILE:
+		return map_file(call);
+	case ABI_CALL_WINDOW_GROW:
+		return grow(call);
+	case ABI_CALL_WINDOW_FAULT:
+		if (*proxy_page(call->arg[0]) != 1 + gpa_page(call->arg[1]))
+			sim_fail("WINDOW_FAULT: va %lx has page %u", call->arg[0],
+				*proxy_page(call->arg[0]));
+		return window_inside(gpa_page(call->arg[1])) ? 0 : -EFAULT;
+	default:
+		sim_fail("call %u", call->nr);
+	}
+}
 
 /* One thread runs it all: nobody waits for another. */
 void sched_prepare(void)
@@ -22,7 +205,30 @@ bool sched_wake(struct thread *t)
 	return t;
 }
 
-s64 fwd_call_whole(struct fwd_whole *call)
+/* ---- what must be true ---- */
+
+void window_check(void)
 {
-	sim_fail("call %u", call->nr);
+	struct window_part part = {0};
+	u64 mapped = 0, counted = 0;
+
+	while (mm_window_next(sim_proc.mm, part.va + part.len, &part)) {
+		mapped += part.len / PAGE_SIZE;
+		for (u64 at = 0; at < part.len; at += PAGE_SIZE)
+			if (*proxy_page(part.va + at) != 1 + gpa_page(part.gpa + at))
+				sim_fail("va %lx: another page than the proxy has",
+					part.va + at);
+	}
+	for (u32 i = 0; i < PAGES; i++)
+		counted += refs[i];
+	if (counted != mapped + host_window_held())
+		sim_fail("%lu references: %lu in entries, %lu on their way back", counted,
+			mapped, host_window_held());
+}
+
+void window_check_gone(void)
+{
+	for (u32 i = 0; i < PAGES; i++)
+		if (refs[i])
+			sim_fail("page %u of the window has %u references left", i, refs[i]);
 }
