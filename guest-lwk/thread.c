@@ -84,7 +84,6 @@ static void thread_clear(struct thread *t, struct process *proc)
 	t->tid = proc->pid;
 	t->ksp = (u64)frame;
 	t->affinity = proc->affinity;
-	machine.share->peer[slot] = 0; /* of a call that its last thread died in */
 }
 
 /* False: the process is ending. */
