@@ -17,11 +17,12 @@ apps_stop() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" stop "$apps_name" 2> "$OUT/command.err"
 }
 
-# The launcher of each library, for N ranks on this host.
+# The launcher of each library, for N ranks on this host; where they are more than the cores they yield.
 ranks() {
-	case $1 in
-	mpich) echo "mpiexec.mpich -n $2" ;;
-	openmpi) echo "mpirun.openmpi --host localhost:$2 --bind-to none -n $2" ;;
+	case $1$2 in
+	mpich*) echo "mpiexec.mpich -n $2" ;;
+	openmpi2) echo "mpirun.openmpi --host localhost:2 --bind-to none -n 2" ;;
+	openmpi*) echo "mpirun.openmpi --host localhost:$2 --bind-to none --mca mpi_yield_when_idle 1 -n $2" ;;
 	esac
 }
 
@@ -159,7 +160,8 @@ apps_ranks() {
 	app_files=$OUT/apps/hpccinf.txt
 	# shellcheck disable=SC2046
 	app hpcc-2-ranks hpcc_verdict $(ranks openmpi 2) @ hpcc
-	hpcc_input 400 2 2
+	# Small: each message between ranks that share a core is a switch or two (docs/howto-mpi.md).
+	hpcc_input 60 2 2
 	# shellcheck disable=SC2046
 	app hpcc-4-ranks hpcc_verdict $(ranks openmpi 4) @ hpcc
 }
@@ -188,29 +190,42 @@ killed_rank() {
 	echo "$library: $?"
 }
 
+# hold NUMBER MIB: takes so much memory in the guest, in the background; $! is its pid.
+hold() {
+	rm -f "$OUT/hold.$1"
+	"$LWVMM" exec "$apps_name" -- "$tool" hold "$2" > "$OUT/hold.$1" 2> "$OUT/hold.$1.err" &
+}
+
 # Afterwards the guest serves, and has its memory.
 killed_ranks_in_guest() {
+	local pid
 	killed_rank guest "$1"
-	"$LWVMM" exec "$apps_name" --timeout 1 -- "$tool" hold 2500 | sed 's/ .*//'
+	hold 1 2500
+	pid=$!
+	wait_for_line "$OUT/hold.1" ready && echo 'memory is back'
+	kill $pid
+	end_of $pid
 }
 
 # Two that want more than half of the memory at the same time: one has it, one is told.
 race_for_memory() {
 	local first second
-	"$LWVMM" exec "$apps_name" --timeout 2 -- "$tool" hold 1700 > "$OUT/race.1" 2> "$OUT/race.1.err" &
+	hold 1 1700
 	first=$!
-	"$LWVMM" exec "$apps_name" --timeout 2 -- "$tool" hold 1700 > "$OUT/race.2" 2> "$OUT/race.2.err" &
+	hold 2 1700
 	second=$!
-	{
-		wait $first
-		echo $?
-		wait $second
-		echo $?
-	} | sort
-	cat "$OUT/race.1" "$OUT/race.2" | grep -c ready
+	# One says "ready", the other "no memory".
+	wait_for_line "$OUT/hold.1" e && wait_for_line "$OUT/hold.2" e
+	kill $first $second 2> /dev/null
+	end_of $first
+	echo $? > "$OUT/hold"
+	end_of $second
+	echo $? >> "$OUT/hold"
+	sort "$OUT/hold"
+	sed 's/ .*[0-9].*//' "$OUT/hold.1" "$OUT/hold.2" | sort
 }
 
-# The guest dies under its ranks: each exec says so, the job ends.
+# The guest dies under its ranks: they say so, the job ends (its status is the launcher's choice).
 guest_killed() {
 	local job err=$OUT/guest-killed.err
 	rm -f "$OUT/guest-killed.out"
@@ -219,9 +234,9 @@ guest_killed() {
 	job=$!
 	ranks_wait "$OUT/guest-killed.out" &&
 		kill -s KILL "$(cat "/dev/shm/lwvmm/guest-$apps_name")"
-	wait $job
-	echo "$?"
-	grep -c '^lwvmm: guest ' "$err"
+	wait $job || echo 'the job failed'
+	# The launcher may end the second one before it has said so.
+	grep -o -m 1 '^lwvmm: guest ' "$err"
 	"$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	"$LWVMM" ps
 }
@@ -232,15 +247,16 @@ apps_bad() {
 	tool=$(program_path tool static)
 	for library in mpich openmpi; do
 		if wanted killed-rank-$library; then
-			check killed-rank-$library 0 "$(killed_rank native $library)
-ready" killed_ranks_in_guest $library
+			check killed-rank-$library 143 "$(killed_rank native $library)
+memory is back" killed_ranks_in_guest $library
 		fi
 	done
 	check race-for-memory 0 '1
-124
-1' race_for_memory
-	check guest-killed 0 '125
-2' guest_killed
+143
+no memory
+ready' race_for_memory
+	check guest-killed 0 'the job failed
+lwvmm: guest ' guest_killed
 }
 
 run_apps() {
