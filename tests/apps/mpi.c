@@ -140,10 +140,10 @@ static void pingpong(void)
 	static char data[4 << 20];
 
 	for (int len = 1; len <= (int)sizeof(data); len *= 4) {
-		int times = len < 65536 ? 2000 : 50;
+		int times = len < 65536 ? 500 : 20;
 		double best = 1e9;
 
-		for (int round = 0; round < 7; round++) {
+		for (int round = 0; round < 5; round++) {
 			double start;
 
 			MPI_Barrier(MPI_COMM_WORLD);
