@@ -40,6 +40,10 @@ test-fuzz: build
 test-kvm: build
 	tests/kvm.sh
 
+# make test-abi T='memory-*': only the cases whose names match.
+test-abi: build
+	@set -f; tests/kvm.sh abi/$(or $(T),*)
+
 # make test-lab T=PATTERN: only the cases whose names match (docs/howto-lab.md).
 test-lab: build
 	@set -f; tests/lab/lab.sh $(T)
@@ -50,6 +54,10 @@ lab-shell: build
 bench: build
 	tests/bench/bench.sh
 
+# The table of docs/linux-abi.md, from the list of system calls and the tests.
+docs: build
+	tools/syscall_docs.sh $(CURDIR)/build/tests/unit/syscall_table
+
 install: build
 	meson install -C build
 
@@ -59,4 +67,4 @@ format:
 clean:
 	rm -rf build build-san build-fuzz out
 
-.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-lab lab-shell bench install format clean
+.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-abi test-lab lab-shell bench docs install format clean

@@ -46,8 +46,7 @@ struct core {
 	struct thread
 		*xstate_owner; /* whose vector state is in the registers, NULL: nobody's */
 	bool need_resched;
-	u64 slice_end;  /* TSC at which the current thread's slice ends, 0: no slice */
-	u64 busy_since; /* TSC when current was switched in, for CPU time */
+	u64 slice_end; /* TSC at which the current thread's slice ends, 0: no slice */
 	struct thread
 		*bases_owner;   /* whose FS and GS bases are in the registers, NULL: nobody's */
 	struct thread *leaving; /* dead or moving to leaving_to: the idle loop sees it off */
@@ -64,7 +63,6 @@ extern u32 ncores; /* cores of this guest */
 struct machine {
 	bool software_kvm; /* ring 0 is emulated: keep it short, no xsave */
 	bool first_touch;  /* default commit mode */
-	bool gib_pages;    /* the CPU maps 1 GiB leaves */
 	u64 tsc_khz;
 	u64 tsc_hz;
 	u32 poll_ns;

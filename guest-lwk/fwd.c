@@ -166,27 +166,3 @@ bool fwd_done(struct core *core)
 	}
 	return true;
 }
-
-u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
-{
-	struct abi_proc *p = proc->share;
-	u64 pos = p->log_head;
-	struct abi_log_rec *rec = &machine.share->log[proc->index][pos % ABI_LOG_RECORDS];
-
-	if (pos - load_acquire(&p->log_applied) == ABI_LOG_RECORDS) {
-		/* Full: the proxy is asked to catch up. If it is gone nobody reads the log any
-		 * more. */
-		WRITE_ONCE(p->want_ack, 1);
-		fence_full();
-		outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));
-		while (pos - load_acquire(&p->log_applied) == ABI_LOG_RECORDS &&
-			READ_ONCE(p->state) != ABI_PROC_GONE)
-			cpu_pause();
-	}
-	rec->op = op;
-	rec->va = va;
-	rec->len = len;
-	rec->gpa = gpa;
-	store_release(&p->log_head, pos + 1);
-	return pos + 1;
-}

@@ -27,7 +27,10 @@ s64 fwd_call_whole(struct fwd_whole *call);
 void fwd_cancel(struct thread *t);
 /* Wakes the threads whose answers have come for this core. True if any. */
 bool fwd_done(struct core *core);
-/* Appends to the mapping log; caller holds mm.lock. Position after the record. */
+
+/* log.c: appends to the mapping log; caller holds mm.lock. Position after the record. */
 u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa);
+/* t, the current thread, is on its way out with log_behind set: waits for its proxy. */
+void log_catch_up(struct thread *t);
 
 #endif

@@ -11,6 +11,7 @@ void boot_main(u64 index, u64 fdt_gpa); /* entry.S */
 
 static u32 boot_go;
 static struct thread idle_threads[ABI_MAX_CORES];
+static struct abi_thread idle_accounts[ABI_MAX_CORES];
 
 /* By core 0 for all: the first may get threads for the last, or kick it, before that has
  * booted. */
@@ -26,6 +27,7 @@ static void core_prepare(u32 index)
 	idle->state = THREAD_RUNNING;
 	idle->core = core;
 	core->idle = core->current = idle;
+	idle->account = &idle_accounts[index];
 }
 
 static void core_init(u32 index)
@@ -35,16 +37,6 @@ static void core_init(u32 index)
 	timer_init_core();
 }
 
-/* 1 GiB leaves: CPUID 80000001 EDX bit 26; a software KVM refuses them whatever that bit says.
- */
-static bool has_gib_pages(void)
-{
-	u32 a = 0x80000001, b, c = 0, d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return !machine.software_kvm && (d >> 26 & 1);
-}
-
 static void boot_first(u64 fdt_gpa)
 {
 	fdt_read(gpa_to_ptr(fdt_gpa));
@@ -52,7 +44,6 @@ static void boot_first(u64 fdt_gpa)
 		for (;;)
 			__asm__ volatile("ud2"); /* no way to say more without the share area */
 	machine.tsc_hz = machine.tsc_khz * 1000;
-	machine.gib_pages = has_gib_pages();
 	for (u32 i = 0; i < ncores; i++)
 		core_prepare(i);
 	arch_init();

@@ -59,6 +59,9 @@ s64 mempolicy_number(struct mm *mm, const struct mempolicy *policy);
 /* That of vma, NULL: it has none. */
 const struct mempolicy *mempolicy_of(const struct mm *mm, const struct vma *vma);
 
+/* mempolicy_show.c: an open is to be forwarded, perhaps of numa_maps. */
+void mempolicy_publish(struct process *proc);
+
 /* The process ends. */
 void mempolicy_free(struct mm *mm);
 

@@ -28,6 +28,8 @@ static bool wants_slot(const struct vma *vma, u64 va, u64 want)
 {
 	u64 gib = ALIGN_DOWN(va, GIB_SIZE);
 
+	if (vma->flags & VMA_LOCAL)
+		return false;
 	return mm_in_large_area(va) || (vma->start <= gib && vma->end - gib >= GIB_SIZE) ||
 	       want > pmem_free_blocks() / 2;
 }
@@ -57,7 +59,7 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 		*got = 1;
 		return slot->gpa + (va - slot->va);
 	}
-	proc->mm->committed += *got * BLOCK_SIZE;
+	mm_account(proc, *got * BLOCK_SIZE);
 	log_append(proc, ABI_LOG_MAP, va, *got * BLOCK_SIZE, gpa);
 	return gpa;
 }
@@ -68,7 +70,7 @@ static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 	if (n && !mm_slot_find(proc->mm, va)) {
 		u64 pos = log_append(proc, ABI_LOG_UNMAP, va, n * BLOCK_SIZE, 0);
 
-		proc->mm->committed -= n * BLOCK_SIZE;
+		mm_account(proc, -(n * BLOCK_SIZE));
 		pmem_free(gpa, n * BLOCK_SIZE, va, proc->index, pos);
 	}
 	return -ENOMEM;
@@ -248,10 +250,13 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 {
 	struct mm *mm = proc->mm;
 
+	if (!addr) {
+		if (!(vma_flags & VMA_TOUCH) && mm_local_fits(mm, len))
+			vma_flags |= VMA_LOCAL;
+		addr = mm_pick(mm, len, vma_flags);
+	}
 	if (mm->touch)
 		vma_flags |= VMA_TOUCH;
-	if (!addr)
-		addr = mm_pick(mm, len, vma_flags & VMA_TOUCH);
 	if (!addr || vma_add(mm, addr, addr + len, prot, vma_flags))
 		return -ENOMEM;
 	struct vma *vma = vma_find(mm, addr);

@@ -24,7 +24,8 @@ enum {
 	VMA_WINDOW = 64,   /* of a file in the window (mm_window.h) */
 	VMA_NOWRITE = 128, /* its descriptor does not allow writing */
 	VMA_PENDING = 256, /* a call is under way that maps it, or takes it away */
-	VMA_SHM = 512      /* System V shared memory */
+	VMA_SHM = 512,     /* System V shared memory */
+	VMA_LOCAL = 1024   /* 2 MiB blocks where 1 GiB blocks would be on one node (mm_va.c) */
 };
 
 struct vma {
@@ -141,6 +142,8 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice);
 s64 sys_mincore(u64 addr, u64 len, u64 vec);
 s64 sys_msync(u64 addr, u64 len, u64 flags);
 s64 sys_mlock(u64 addr, u64 len);
+s64 sys_mlock2(u64 addr, u64 len, u64 flags);
+s64 sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 key);
 /* mm_shm.c */
 s64 sys_shmat(u64 id, u64 addr, u64 flags);
 s64 sys_shmdt(u64 addr);

@@ -43,7 +43,7 @@ static s64 move(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 to
 {
 	struct vma *vma = vma_find(proc->mm, addr);
 	u32 prot = vma->prot, flags = vma->flags;
-	s64 ret = mm_mmap(proc, to, new_len, prot, 0, flags);
+	s64 ret = mm_mmap(proc, to, new_len, prot, 0, mm_flags_asked(proc->mm, vma));
 
 	if (ret < 0)
 		return ret;
@@ -97,6 +97,7 @@ static s64 remap(
 	struct vma *next = vma_find_above(mm, addr + old_len);
 
 	if (vma->end == addr + old_len && addr + new_len <= ABI_MMAP_TOP &&
+		(!(vma->flags & VMA_LOCAL) || mm_local_fits(mm, new_len)) &&
 		(!next || next->start >= addr + new_len) &&
 		!mm_window_beside(mm, addr + old_len, addr + new_len)) {
 		s64 ret = mm_mmap(

@@ -36,7 +36,7 @@ struct gib_slot *mm_slot_create(struct process *proc, u64 va, const struct place
 	slot->va = va;
 	slot->next = mm->slots;
 	mm->slots = slot;
-	mm->committed += GIB_SIZE;
+	mm_account(proc, GIB_SIZE);
 	log_append(proc, ABI_LOG_MAP, va, GIB_SIZE, slot->gpa);
 	return slot;
 }
@@ -49,7 +49,7 @@ void mm_slot_free(struct process *proc, struct gib_slot *slot)
 	while (*at != slot)
 		at = &(*at)->next;
 	*at = slot->next;
-	proc->mm->committed -= GIB_SIZE;
+	mm_account(proc, -GIB_SIZE);
 	pmem_free(slot->gpa, GIB_SIZE, slot->va, proc->index, pos);
 	kmem_free(slot, sizeof(*slot));
 }

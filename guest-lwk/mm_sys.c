@@ -10,7 +10,8 @@
 #include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
-#define PROT_MASK 7
+#define PROT_MASK  7
+#define PROT_GROWS 0x03000000ULL /* PROT_GROWSDOWN or PROT_GROWSUP, not both */
 
 static struct mm *current_mm(void)
 {
@@ -42,7 +43,7 @@ static bool can_overlay(struct mm *mm, u64 start, u64 end)
 	while (start < end) {
 		struct vma *vma = vma_find(mm, start);
 
-		if (!vma || vma->flags & ~(u32)VMA_TOUCH)
+		if (!vma || vma->flags & ~(u32)(VMA_TOUCH | VMA_LOCAL))
 			return false;
 		start = vma->end;
 	}
@@ -100,7 +101,7 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 	}
 	/* Not among the reservations that are never filled. */
 	if (!addr && file)
-		addr = mm_pick(mm, len, false);
+		addr = mm_pick(mm, len, 0);
 	return ret ? ret : mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
 }
 
@@ -154,11 +155,29 @@ s64 sys_munmap(u64 addr, u64 len)
 	return ret;
 }
 
+/* How far prot can be given, from start on, at most to end; *err says why not further. */
+static u64 protect_until(struct mm *mm, u64 start, u64 end, u32 prot, s64 *err)
+{
+	*err = 0;
+	while (start < end && !*err) {
+		struct vma *vma = vma_find(mm, start);
+
+		if (!vma)
+			*err = -ENOMEM;
+		else if (vma->flags & VMA_NOWRITE && prot & ABI_PROT_W)
+			*err = -EACCES;
+		else
+			start = MIN(vma->end, end);
+	}
+	return start;
+}
+
 s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 {
 	struct process *proc = current_thread()->proc;
 
-	if (addr & (PAGE_SIZE - 1) || prot & ~0x03000007ULL)
+	if (addr & (PAGE_SIZE - 1) || prot & ~(PROT_GROWS | PROT_MASK) ||
+		(prot & PROT_GROWS) == PROT_GROWS)
 		return -EINVAL;
 	if (!len)
 		return 0;
@@ -167,12 +186,15 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 	spin_lock(&proc->mm->lock);
 	mm_window_settle(proc, addr, addr + len);
 	prot &= PROT_MASK;
-	s64 ret = mm_may_protect(proc, addr, addr + len, (u32)prot)
-			  ? mm_protect(proc, addr, addr + len, (u32)prot)
+	/* Up to where it cannot be done, as Linux does it. */
+	s64 err;
+	u64 end = protect_until(proc->mm, addr, addr + len, (u32)prot, &err);
+	s64 ret = mm_may_protect(proc, addr, end, (u32)prot)
+			  ? mm_protect(proc, addr, end, (u32)prot)
 			  : -ENOMEM;
 
 	spin_unlock(&proc->mm->lock);
-	return ret;
+	return ret ? ret : err;
 }
 
 #define BRK_PROT (ABI_PROT_R | ABI_PROT_W)
@@ -224,16 +246,24 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	if (advice > 25 && advice != 100 && advice != 101)
 		return -EINVAL;
 	spin_lock(&proc->mm->lock);
-	for (u64 at = addr; at < addr + len && !ret;) {
-		struct vma *vma = vma_find(proc->mm, at);
+	/* What is mapped gets the advice, whatever is missing in between. */
+	for (u64 at = addr; at < addr + len;) {
+		struct vma *vma = vma_find_above(proc->mm, at);
+		u64 start = vma ? MAX(vma->start, at) : addr + len;
+		u64 end = vma ? MIN(vma->end, addr + len) : addr + len;
 
-		ret = vma ? 0 : -ENOMEM;
-		if (vma && vma->flags & VMA_FIXED_KERNEL && advice == MADV_DONTNEED)
+		if (start > at)
+			ret = -ENOMEM;
+		if (start >= addr + len)
+			break;
+		if (advice == MADV_DONTNEED && vma->flags & VMA_FIXED_KERNEL) {
 			ret = -EINVAL;
-		at = vma ? vma->end : at;
+			break;
+		}
+		if (advice == MADV_DONTNEED)
+			mm_discard(proc, start, end);
+		at = end;
 	}
-	if (!ret && advice == MADV_DONTNEED)
-		mm_discard(proc, addr, addr + len);
 	spin_unlock(&proc->mm->lock);
 	if (!ret && advice == MADV_REMOVE)
 		ret = window_forward(proc, ABI_NR_madvise, addr, addr + len, advice);
@@ -301,4 +331,17 @@ s64 sys_mlock(u64 addr, u64 len)
 	u64 start = ALIGN_DOWN(addr, PAGE_SIZE);
 
 	return range_mapped(start, len + (addr - start));
+}
+
+#define MLOCK_ONFAULT 1
+
+s64 sys_mlock2(u64 addr, u64 len, u64 flags)
+{
+	return flags & ~(u64)MLOCK_ONFAULT ? -EINVAL : sys_mlock(addr, len);
+}
+
+/* There are no keys but the default one, which -1 stands for. */
+s64 sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 key)
+{
+	return (s32)key == -1 ? sys_mprotect(addr, len, prot) : -EINVAL;
 }

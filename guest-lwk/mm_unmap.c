@@ -30,7 +30,7 @@ static void run_free(struct process *proc, struct run *run)
 	if (run->window) {
 		pmem_free_window(run->gpa, run->len, run->va, proc->index, pos);
 	} else {
-		proc->mm->committed -= run->len;
+		mm_account(proc, -run->len);
 		pmem_free(run->gpa, run->len, run->va, proc->index, pos);
 	}
 	run->len = 0;

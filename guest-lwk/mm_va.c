@@ -19,6 +19,41 @@
 	(64ULL << 20) /* a reservation of this length is not filled; a stack is shorter */
 #define FEW_BLOCKS 16 /* of 2 MiB: kept for stacks, .bss and heaps */
 
+/*
+ * A 1 GiB block is on one node, and who touches it first decides for all that is packed into
+ * it. So on several nodes what is smaller is local: it lies among the reservations, in 2 MiB
+ * blocks that each go to who touches them. Not more of it, though, than half of what the node
+ * with the least of them has: it takes at most twice its length in blocks (from 2 MiB on), and
+ * may want all of them from one node; a GiB of addresses that has 2 MiB blocks cannot be given
+ * a 1 GiB block any more when they run out. The rest is packed as always.
+ */
+static u64 local_bytes; /* of all processes; those that come at once may go beyond by as much */
+
+bool mm_local_fits(const struct mm *mm, u64 len)
+{
+	return mm->touch && len >= BLOCK_SIZE && len < GIB_SIZE &&
+	       READ_ONCE(local_bytes) + len <= pmem_small_least() / 2;
+}
+
+void mm_local_count(u64 change)
+{
+	__atomic_add_fetch(&local_bytes, change, __ATOMIC_RELAXED);
+}
+
+static bool in_sparse_area(u64 va)
+{
+	return va >= WINDOW_TOP && va < SPARSE_TOP;
+}
+
+/* Where all is committed at first touch, the flag tells of a reservation only by its place. */
+u32 mm_flags_asked(const struct mm *mm, const struct vma *vma)
+{
+	bool reserved = in_sparse_area(vma->start) && !(vma->flags & VMA_LOCAL);
+	u32 flags = vma->flags & ~(u32)VMA_LOCAL;
+
+	return mm->touch && !reserved ? flags & ~(u32)VMA_TOUCH : flags;
+}
+
 bool mm_in_large_area(u64 va)
 {
 	return va >= LARGE_END && va < LARGE_TOP;
@@ -71,8 +106,9 @@ static u64 pick(struct mm *mm, u64 len, u64 align, u64 lo, u64 hi, u64 *hint)
 	return va;
 }
 
-u64 mm_pick(struct mm *mm, u64 len, bool touch)
+u64 mm_pick(struct mm *mm, u64 len, u32 vma_flags)
 {
+	bool reserved = vma_flags & VMA_TOUCH && len >= SPARSE_LEN && len < GIB_SIZE;
 	u64 align = len >= GIB_SIZE && pmem_has_gib() ? GIB_SIZE : BLOCK_SIZE;
 	u64 va = 0;
 
@@ -80,7 +116,7 @@ u64 mm_pick(struct mm *mm, u64 len, bool touch)
 	if (len < BLOCK_SIZE &&
 		!(pmem_free_blocks() < FEW_BLOCKS && (mm->slots || pmem_has_gib())))
 		va = pick(mm, len, PAGE_SIZE, SPARSE_TOP, ABI_MMAP_TOP, &mm->small_hint);
-	else if (touch && len >= SPARSE_LEN && len < GIB_SIZE)
+	else if (reserved || vma_flags & VMA_LOCAL)
 		va = pick(mm, len, BLOCK_SIZE, WINDOW_TOP, SPARSE_TOP, &mm->sparse_hint);
 	if (!va)
 		va = pick(mm, len, len < BLOCK_SIZE ? PAGE_SIZE : align, LARGE_END, LARGE_TOP,

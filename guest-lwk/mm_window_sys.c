@@ -230,7 +230,8 @@ s64 window_forward(struct process *proc, u32 nr, u64 start, u64 end, u64 arg2)
 	s64 ret = 0;
 	u64 stop;
 
-	while (!ret && READ_ONCE(proc->mm->windows) && next_part(proc, &start, end, &stop)) {
+	while (!ret && start < end && READ_ONCE(proc->mm->windows) &&
+		next_part(proc, &start, end, &stop)) {
 		const u64 arg[6] = {start, stop - start, arg2};
 
 		ret = fwd_call(nr, arg, start, stop);

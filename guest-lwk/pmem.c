@@ -16,10 +16,11 @@ struct range {
 	struct range *next; /* of the same node */
 };
 
-#define MAX_RANGES 64
+#define MAX_RANGES 100
 static struct range ranges[MAX_RANGES];
 static struct range *of_node[MAX_NODES]; /* lists of them, in the order they came */
 static u64 small_nodes;                  /* those that have ranges of 2 MiB */
+static u64 small_bytes[MAX_NODES];       /* how much in those */
 static u32 nranges;
 static u64 total_bytes;
 static u64 pending_bytes; /* in the reclaim ring, not back yet */
@@ -47,6 +48,7 @@ void pmem_add(u64 gpa, u64 size, u64 host_page, u32 node)
 	r->node = node;
 	r->gib = host_page == GIB_SIZE;
 	small_nodes |= r->gib ? 0 : 1ULL << node;
+	small_bytes[node] += r->gib ? 0 : r->nblocks * BLOCK_SIZE;
 	r->map = kmem_boot_alloc(words * 8);
 	memset(r->map, 0xff, r->nblocks / 64 * 8);
 	if (r->nblocks % 64)
@@ -269,6 +271,17 @@ u64 pmem_free_blocks(void)
 		if (!ranges[i].gib)
 			n += READ_ONCE(ranges[i].nfree) + READ_ONCE(ranges[i].npending);
 	return n;
+}
+
+u64 pmem_small_least(void)
+{
+	u64 least = ~0ULL;
+
+	if (nodes.nmemory == 1 || !pmem_has_gib())
+		return 0;
+	for (u64 left = nodes.memory; left; left &= left - 1)
+		least = MIN(least, small_bytes[node_first(left)]);
+	return least;
 }
 
 bool pmem_has_gib(void)

@@ -53,6 +53,9 @@ bool pmem_wait(void);
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
 /* Drops a reference to each page of the window in [gpa, gpa+len), by the same way. */
 void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
+/* Where there are 1 GiB blocks and several nodes: the 2 MiB memory of the node with the least
+ * of it; else 0. */
+u64 pmem_small_least(void);
 /* The node of a block. */
 u32 pmem_node(u64 gpa);
 /* Bytes in all and free (with those on their way back), for sysinfo. */

@@ -14,7 +14,7 @@ struct thread threads[ABI_MAX_THREADS];
 
 #define SIGKILL 9
 
-static void bell(const struct process *proc)
+void process_bell(const struct process *proc)
 {
 	outl(ABI_PORT_BELL, ABI_BELL_PROC(proc->index));
 }
@@ -39,6 +39,8 @@ static void process_map(struct process *proc)
 	proc->threads = NULL;
 	proc->nthreads = 0;
 	proc->dead_cpu_tsc = 0;
+	proc->persona = 0;
+	proc->undumpable = proc->thp_disabled = false;
 	proc->affinity = ncores == 64 ? ~0ULL : (1ULL << ncores) - 1;
 	if (p->affinity & proc->affinity)
 		proc->affinity &= p->affinity;
@@ -50,7 +52,7 @@ static void process_map(struct process *proc)
 	if (!p->refused)
 		p->refused = (s32)trace_open(proc);
 	if (state_move(proc, ABI_PROC_EXEC, p->refused ? ABI_PROC_REFUSED : ABI_PROC_MAPPED))
-		bell(proc);
+		process_bell(proc);
 }
 
 static void process_running(struct process *proc)
@@ -76,7 +78,7 @@ static void process_go(struct process *proc)
 	if (!t) {
 		p->refused = -EAGAIN;
 		if (state_move(proc, ABI_PROC_GO, ABI_PROC_REFUSED))
-			bell(proc);
+			process_bell(proc);
 		return;
 	}
 	t->tid = proc->pid;
@@ -207,7 +209,7 @@ void process_finished(struct process *proc)
 {
 	proc->share->exit_wait = proc->exit_wait;
 	if (state_move(proc, ABI_PROC_RUNNING, ABI_PROC_EXITED)) {
-		bell(proc);
+		process_bell(proc);
 		return;
 	}
 	/* GONE: its proxy died first. Core 0 reaps when this thread has left its stack. */

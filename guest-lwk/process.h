@@ -46,12 +46,12 @@ struct thread {
 	u8 *xstate; /* XSAVE area, 64-byte aligned, made at first need */
 
 	/* Its own core only. */
-	u64 ksp;            /* saved kernel stack pointer while not running */
-	u64 fsbase, gsbase; /* while not running */
-	bool xstate_saved;  /* xstate[] holds its vector state (else it is in
-			       core->xstate_owner's registers  or, for a thread that never ran,
-			       the initial state) */
-	u64 cpu_tsc;        /* CPU time consumed up to the last switch */
+	u64 ksp;                    /* saved kernel stack pointer while not running */
+	u64 fsbase, gsbase;         /* while not running */
+	bool xstate_saved;          /* xstate[] holds its vector state (else it is in
+				       core->xstate_owner's registers  or, for a thread that never ran,
+				       the initial state) */
+	struct abi_thread *account; /* in the share area; of an idle thread: not */
 
 	/* Run queue lock of its core. */
 	enum thread_state state;
@@ -62,6 +62,7 @@ struct thread {
 	struct thread *next;    /* in proc->threads */
 	struct signals signals; /* see signal.h */
 	u64 affinity;           /* guest cores it may run on */
+	u8 sched_policy;        /* told back, and nothing else: sched_policy.c */
 
 	/* Itself only. */
 	enum thread_wait wait;
@@ -72,6 +73,7 @@ struct thread {
 	u64 robust_list;     /* user address of struct robust_list_head */
 	struct mempolicy policy;
 	u8 interleaved;  /* MPOL_INTERLEAVE: node of the block taken last */
+	bool log_behind; /* its proxy has much of the mapping log to apply: wait (log.c) */
 	bool move_asked; /* affinity changed by somebody: move at the next return to the program
 			  */
 };
@@ -87,9 +89,11 @@ struct process {
 	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */
 	struct thread *threads;
 	u32 nthreads;
-	bool exiting;  /* everybody leaves at the next chance */
-	bool stopped;  /* SIGSTOP or the like: threads wait in the kernel */
-	u32 exit_wait; /* wait status once exiting */
+	bool exiting;                  /* everybody leaves at the next chance */
+	bool stopped;                  /* SIGSTOP or the like: threads wait in the kernel */
+	u32 exit_wait;                 /* wait status once exiting */
+	u32 persona;                   /* of personality(), told back like the next two */
+	bool undumpable, thp_disabled; /* prctl() */
 	struct sighand sighand;
 	struct itimers itimers; /* timer.h */
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */
@@ -101,6 +105,13 @@ struct process {
 
 extern struct process processes[ABI_MAX_PROCS];
 extern struct thread threads[ABI_MAX_THREADS];
+
+/* mm.lock is held: bytes of blocks that it has got, or, negative, given back. */
+static inline void mm_account(struct process *proc, u64 bytes)
+{
+	proc->mm->committed += bytes;
+	WRITE_ONCE(proc->share->memory, proc->mm->committed);
+}
 
 static inline struct regs *thread_regs(struct thread *t)
 {
@@ -123,6 +134,8 @@ void thread_reap(struct thread *t);
 /* Begins the end of a process with this wait status (first caller wins); its threads leave by
  * themselves. */
 void process_exit(struct process *proc, u32 wait_status);
+/* Rings for its proxy. */
+void process_bell(const struct process *proc);
 /* Called by the last thread on its way out. */
 void process_finished(struct process *proc);
 /* An event from the host (abi_core.events) for process `index`; core 0. */

@@ -104,6 +104,21 @@ static void bases_load(struct core *core, struct thread *t)
 	core->bases_owner = t;
 }
 
+/* prev's time and calls end, next's begin. The VMM reads along (server_stat.c). */
+static void account_switch(
+	struct core *core, struct thread *prev, const struct thread *next, u64 now)
+{
+	struct abi_core *c = core->share;
+	u64 local = c->n_syscalls_local;
+
+	WRITE_ONCE(c->running, 0);
+	prev->account->cpu_tsc += now - c->busy_since;
+	prev->account->local += local - c->local_since;
+	c->busy_since = now;
+	c->local_since = local;
+	store_release(&c->running, next == core->idle ? 0 : next->slot + 1);
+}
+
 /*
  * The run queue's lock is held and given back here. prev has its new state already; once the
  * lock is free another core may make it ready, but only this core can take it, and that is
@@ -117,8 +132,7 @@ static void switch_to(struct core *core, struct thread *prev, struct thread *nex
 			    : 0;
 	bool rearm = core->slice_end != slice;
 
-	prev->cpu_tsc += now - core->busy_since;
-	core->busy_since = now;
+	account_switch(core, prev, next, now);
 	core->current = next;
 	core->slice_end = slice;
 	core->need_resched = false;
@@ -233,10 +247,10 @@ void sched_slice_end(struct core *core)
 u64 sched_cpu_tsc(struct thread *t)
 {
 	struct core *core = lock_core_of(t);
-	u64 sum = t->cpu_tsc;
+	u64 sum = t->account->cpu_tsc;
 
 	if (core->current == t)
-		sum += rdtsc() - core->busy_since;
+		sum += rdtsc() - core->share->busy_since;
 	spin_unlock(&core->runq.lock);
 	return sum;
 }

@@ -33,6 +33,11 @@ bool sched_wake(struct thread *t);
 void sched_start(struct thread *t);
 /* The current thread stays ready, others go first. */
 void sched_yield_now(void);
+/*
+ * The thread of the current process with this tid (0: the current one), NULL: none.
+ * process.lock is held.
+ */
+struct thread *sched_find_thread(u32 tid);
 /* Moves the current thread to a core in its affinity mask if it is not on one. */
 void sched_move_self(void);
 /*

@@ -126,9 +126,9 @@ s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 req, u64 rem)
 	u64 ns;
 	s64 err;
 
-	if ((u32)clock == ABI_CLOCK_PROCESS_CPUTIME)
+	if ((u32)clock == ABI_CLOCK_PROCESS_CPUTIME || (u32)clock == ABI_CLOCK_MONOTONIC_RAW)
 		return -EOPNOTSUPP;
-	if (!clock_is_wall((u32)clock) || (u32)clock == ABI_CLOCK_MONOTONIC_RAW)
+	if (!clock_is_wall((u32)clock))
 		return -EINVAL;
 	err = user_read_timespec(req, &ns);
 	if (err)

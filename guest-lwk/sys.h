@@ -58,6 +58,7 @@ s64 sys_timer_delete(u64 id);
 s64 sys_sched_yield(void);
 s64 sys_sched_setaffinity(u64 tid, u64 len, u64 mask);
 s64 sys_sched_getaffinity(u64 tid, u64 len, u64 mask);
+/* sched_policy.c */
 s64 sys_sched_setscheduler(u64 tid, u64 policy, u64 param);
 s64 sys_sched_getscheduler(u64 tid);
 s64 sys_sched_setparam(u64 tid, u64 param);
@@ -65,6 +66,8 @@ s64 sys_sched_getparam(u64 tid, u64 param);
 s64 sys_sched_get_priority_max(u64 policy);
 s64 sys_sched_get_priority_min(u64 policy);
 s64 sys_sched_rr_get_interval(u64 tid, u64 ts);
+s64 sys_sched_getattr(u64 tid, u64 addr, u64 size, u64 flags);
+s64 sys_sched_setattr(u64 tid, u64 addr, u64 flags);
 s64 sys_getcpu(u64 cpu, u64 node);
 
 #endif

@@ -43,9 +43,15 @@ s64 sys_sysinfo(u64 addr)
 
 s64 sys_personality(u64 persona)
 {
-	if ((u32)persona != PERSONALITY_QUERY && (u32)persona & ~ADDR_NO_RANDOMIZE)
+	struct process *proc = current_thread()->proc;
+	u32 old = READ_ONCE(proc->persona);
+
+	if ((u32)persona == PERSONALITY_QUERY)
+		return old;
+	if ((u32)persona & ~ADDR_NO_RANDOMIZE)
 		return -EINVAL;
-	return 0;
+	WRITE_ONCE(proc->persona, (u32)persona);
+	return old;
 }
 
 /* No command is offered: libraries that ask use ordinary fences then. */

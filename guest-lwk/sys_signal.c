@@ -8,6 +8,10 @@
 #define SIGSET_SIZE sizeof(u64)
 #define MINSIGSTKSZ 2048
 
+/* SA_NOCLDSTOP NOCLDWAIT SIGINFO EXPOSE_TAGBITS RESTORER ONSTACK RESTART NODEFER RESETHAND:
+ * others are forgotten, so that programs can ask whether they are known (SA_UNSUPPORTED). */
+#define SA_KNOWN 0xdc000807ULL
+
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
 
 /* ---- actions and masks ---- */
@@ -16,6 +20,7 @@ enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
 static void action_set(struct process *proc, s32 signo, const struct sigaction_k *new)
 {
 	proc->sighand.action[signo] = *new;
+	proc->sighand.action[signo].flags &= SA_KNOWN;
 	proc->sighand.action[signo].mask &= ~SIGS_NEVER_BLOCKED;
 	if (!signal_ignored(new->handler, signo))
 		return;

@@ -58,6 +58,9 @@ static void pointer_clip(struct sysargs *sa, u32 i, u32 c, u64 item, u64 most, u
 
 	if (bad_anyway(sa->arg[i]) || !count)
 		return;
+	/* An int there: EINVAL before the pointer is looked at. */
+	if ((sa->nr == ABI_NR_readlink || sa->nr == ABI_NR_readlinkat) && (s32)sa->arg[c] < 0)
+		return;
 	/* A length beyond the address space is EFAULT as a whole. */
 	good = sa->arg[c] < SYSARGS_HOST_END
 		       ? sysargs_prefix(sa, sa->arg[i], count * item, prot) / item

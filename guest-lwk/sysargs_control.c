@@ -168,6 +168,17 @@ static void ioctl(struct sysargs *sa, u32 i)
 		ifconf_buffer(sa, i);
 }
 
+/*
+ * struct msgbuf: the type, and as many bytes as are said. A length that no message can have is
+ * EINVAL, after the type was read.
+ */
+static void message(struct sysargs *sa, u32 i, u32 prot)
+{
+	u64 len = sa->arg[2] > SYSARGS_RW_MAX ? 0 : sa->arg[2];
+
+	sysargs_pointer(sa, i, sizeof(u64) + len, prot);
+}
+
 void sysargs_control(struct sysargs *sa, u32 i)
 {
 	switch (sa->nr) {
@@ -190,10 +201,10 @@ void sysargs_control(struct sysargs *sa, u32 i)
 		by_table(sa, i, shmctls, ARRAY_SIZE(shmctls), sa->arg[1] & IPC_CMD);
 		break;
 	case ABI_NR_msgsnd:
-		sysargs_pointer(sa, i, 8 + MIN(sa->arg[2], SYSARGS_RW_MAX), R);
+		message(sa, i, R);
 		break;
 	default: /* msgrcv */
-		sysargs_pointer(sa, i, 8 + MIN(sa->arg[2], SYSARGS_RW_MAX), RW);
+		message(sa, i, RW);
 		break;
 	}
 }

@@ -61,6 +61,17 @@ static u64 iov_good(struct sysargs *sa, u64 va, u64 count, u32 prot)
 	return count;
 }
 
+/* A negative length anywhere: the call is EINVAL as a whole, before any buffer is used. */
+static bool has_negative(u64 va, u64 count)
+{
+	struct iovec iov;
+
+	for (u64 k = 0; k < count; k++)
+		if (!user_read(&iov, va + k * sizeof(iov), sizeof(iov)) && (s64)iov.len < 0)
+			return true;
+	return false;
+}
+
 void sysargs_iov(struct sysargs *sa, u32 i, u32 count, u32 prot)
 {
 	u64 n = sa->arg[count], good;
@@ -71,6 +82,8 @@ void sysargs_iov(struct sysargs *sa, u32 i, u32 count, u32 prot)
 	if (sa->arg[i] == SYSARGS_BAD || sa->arg[i] >= SYSARGS_HOST_END)
 		return;
 	good = iov_good(sa, sa->arg[i], n, prot);
+	if (good < n && has_negative(sa->arg[i], n))
+		return;
 	if (!good)
 		sa->arg[i] = SYSARGS_BAD;
 	else

@@ -91,6 +91,8 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 		return ret;
 	if (sa.masked)
 		signal_mask_swap(sa.mask);
+	if (nr == ABI_NR_open || nr == ABI_NR_openat)
+		mempolicy_publish(t->proc);
 	start = rdtsc();
 	if (sa.masked && signal_pending_now())
 		ret = -EINTR;
@@ -161,7 +163,7 @@ static s64 call_any(u64 nr, const u64 arg[6])
 }
 
 /* Not at once: forwarded, refused, or somebody is traced. */
-static s64 dispatch_other(const struct regs *regs, u64 nr)
+static APART s64 dispatch_other(const struct regs *regs, u64 nr)
 {
 	const u64 arg[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
 	s64 ret;

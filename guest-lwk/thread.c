@@ -84,6 +84,8 @@ static void thread_clear(struct thread *t, struct process *proc)
 	t->tid = proc->pid;
 	t->ksp = (u64)frame;
 	t->affinity = proc->affinity;
+	t->account = &machine.share->thread[slot];
+	*t->account = (struct abi_thread){.seq = machine.share->mbox[slot].seq};
 }
 
 /* False: the process is ending. */
@@ -101,10 +103,12 @@ static bool thread_link(struct thread *t)
 			t->affinity = parent->affinity;
 			t->signals.blocked = parent->signals.blocked;
 			t->policy = parent->policy;
+			t->sched_policy = parent->sched_policy;
 			t->interleaved = parent->interleaved;
 		}
 		t->next = proc->threads;
 		proc->threads = t;
+		WRITE_ONCE(t->account->proc, proc->index + 1);
 		WRITE_ONCE(proc->share->nthreads, ++proc->nthreads);
 	}
 	spin_unlock(&proc->lock);
@@ -139,6 +143,19 @@ static void tell_others(struct thread *t)
 		futex_wake_addr(t->clear_child_tid, 1);
 }
 
+/* The running thread's account becomes its process's. */
+static void account_end(struct thread *t)
+{
+	struct abi_proc *p = t->proc->share;
+	const struct abi_core *c = t->core->share;
+
+	t->proc->dead_cpu_tsc += sched_cpu_tsc(t);
+	WRITE_ONCE(p->dead_cpu_tsc, t->proc->dead_cpu_tsc);
+	p->dead_local += t->account->local + c->n_syscalls_local - c->local_since;
+	p->dead_forwarded += machine.share->mbox[t->slot].seq - t->account->seq;
+	WRITE_ONCE(t->account->proc, 0);
+}
+
 /*
  * Whoever ends last, leader or not, gives the process its status, as on Linux since 6.0. The
  * lock is held while the end is published, so that core 0 does not reap the process before.
@@ -152,7 +169,7 @@ static void thread_unlink(struct thread *t, u32 code)
 	for (at = &proc->threads; *at != t; at = &(*at)->next)
 		;
 	*at = t->next;
-	proc->dead_cpu_tsc += sched_cpu_tsc(t);
+	account_end(t);
 	if (!proc->exiting)
 		proc->exit_wait = (code & 0xff) << 8;
 	WRITE_ONCE(proc->share->nthreads, --proc->nthreads);

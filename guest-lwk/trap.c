@@ -75,6 +75,8 @@ static void thread_work(struct core *core, struct thread *t, struct regs *regs)
 		sched_move_self();
 	} else if (READ_ONCE(t->proc->stopped)) {
 		stop_here(t);
+	} else if (t->log_behind) {
+		log_catch_up(t);
 	} else {
 		signal_deliver(regs);
 	}
@@ -87,25 +89,35 @@ static void thread_work(struct core *core, struct thread *t, struct regs *regs)
  * interrupts on. The flags are read this once: where ring 0 is emulated a look before as well
  * would be a tenth of a short call.
  */
-static void user_return(struct regs *regs)
+static ALWAYS_INLINE bool user_may_run(struct core *core)
 {
-	for (;;) {
-		struct core *core = this_core();
-		struct thread *t = core->current;
+	struct thread *t = core->current;
 
-		WRITE_ONCE(core->share->in_user, 1);
-		WRITE_ONCE(core->share->need_irq, 1);
-		fence_full();
-		if (core->tlb_seen != READ_ONCE(t->proc->mm->tlb_gen))
-			mm_flush_self(core);
-		if (likely(!host_waits(core) && !thread_waits(core, t)))
-			return;
-		kernel_enter();
+	WRITE_ONCE(core->share->in_user, 1);
+	WRITE_ONCE(core->share->need_irq, 1);
+	fence_full();
+	if (core->tlb_seen != READ_ONCE(t->proc->mm->tlb_gen))
+		mm_flush_self(core);
+	return !host_waits(core) && !thread_waits(core, t);
+}
+
+/* Pending work, done until there is none. The core may be another one after each turn. */
+static APART void user_work(struct regs *regs)
+{
+	do {
+		struct core *core = kernel_enter();
+
 		if (host_waits(core))
 			host_poll(core);
-		if (thread_waits(core, t))
-			thread_work(core, t, regs);
-	}
+		if (thread_waits(core, core->current))
+			thread_work(core, core->current, regs);
+	} while (!user_may_run(this_core()));
+}
+
+static void user_return(struct regs *regs)
+{
+	if (unlikely(!user_may_run(this_core())))
+		user_work(regs);
 }
 
 static void syscall_serve(struct regs *regs)
@@ -145,7 +157,7 @@ static void soft_syscall(struct regs *regs)
 	syscall_serve(regs);
 }
 
-static void page_fault(struct core *core, struct regs *regs)
+static APART void page_fault(struct core *core, struct regs *regs)
 {
 	u64 va = cr2_read();
 	struct process *proc = core->current->proc;
@@ -165,14 +177,14 @@ static void page_fault(struct core *core, struct regs *regs)
  * is made again, faults here, and the proxy is asked (mm_window_wait). bad_len 0: not even the
  * host knows which page it is.
  */
-static bool window_bad(struct core *core)
+static APART bool window_bad(struct core *core)
 {
 	u64 gpa = READ_ONCE(core->share->bad_gpa), len = READ_ONCE(core->share->bad_len);
 
 	return len && !mm_window_bad(core->current->proc, gpa, len);
 }
 
-static void interrupt(struct core *core, u64 vector)
+static APART void interrupt(struct core *core, u64 vector)
 {
 	wrmsr(MSR_X2APIC_EOI, 0);
 	switch (vector) {

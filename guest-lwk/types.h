@@ -24,6 +24,9 @@ typedef int64_t s64;
 #define likely(x)                     __builtin_expect(!!(x), 1)
 #define unlikely(x)                   __builtin_expect(!!(x), 0)
 #define NORETURN                      __attribute__((noreturn))
+/* Kept apart, so that the short way beside it saves no registers. */
+#define APART         __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define PAGE_SIZE  4096ULL
 #define BLOCK_SIZE (1ULL << 21)

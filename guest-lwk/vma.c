@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/vma.h"
 #include "guest-lwk/core.h"
+#include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 
 struct vma *vma_find_above(struct mm *mm, u64 va)
@@ -125,7 +126,7 @@ static struct vma *insert_new(struct mm *mm, u64 start, u64 end, u32 prot, u32 f
 	return vma;
 }
 
-/* What mm->mapped and mm->data say: bytes come, or go. */
+/* What mm->mapped and mm->data say, and how much is local: bytes come, or go. */
 static void count(struct mm *mm, u64 bytes, u32 prot, u32 flags, bool come)
 {
 	u64 change = come ? bytes : -bytes;
@@ -134,6 +135,8 @@ static void count(struct mm *mm, u64 bytes, u32 prot, u32 flags, bool come)
 		mm->mapped += change;
 	if (vma_is_data(prot, flags))
 		mm->data += change;
+	if (flags & VMA_LOCAL)
+		mm_local_count(change);
 }
 
 void vma_change(struct mm *mm, struct vma *vma, u32 prot, u32 flags)

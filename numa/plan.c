@@ -43,12 +43,12 @@ static bool note_mem(const struct plan *plan, char text[PLAN_NOTE_MAX])
 		return false;
 	size_format(asked, from);
 	size_format(plan->mem, to);
-	if (plan->extent[plan->nextents - 1].page_size == GIB(1) &&
-		whole % GIB(1) < plan->extent[0].size)
+	if (plan->extent[plan->nextents - 1].page_size == GIB(1) && plan->mem > whole)
 		snprintf(text, PLAN_NOTE_MAX,
 			"--mem: %s become %s: beside whole 1 GiB pages the guest's kernel "
-			"and the program's first GiB need 2 MiB pages",
-			from, to);
+			"and the program's first GiB need 2 MiB pages%s",
+			from, to,
+			plan->nbanks > 1 ? ", and each node some for small arrays" : "");
 	else
 		snprintf(text, PLAN_NOTE_MAX,
 			"--mem: %" PRIu64 " bytes become %s: units are 2 MiB", asked, to);

@@ -14,9 +14,9 @@
 #include "numa/options.h"
 
 #define PLAN_MAX_VCPUS   64
-#define PLAN_MAX_EXTENTS 64
+#define PLAN_MAX_EXTENTS 100
 #define PLAN_MAX_NODES   16
-#define PLAN_MAX_BANKS   48 /* each is an extent, and two more come around hole and 1 GiB */
+#define PLAN_MAX_BANKS   48 /* each has two extents at most, and one has the hole in it */
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)

@@ -3,10 +3,9 @@
  * Guest memory as extents: dealt out to the banks as --mem says or in proportion to their
  * vCPUs, then laid into guest-physical space around the device hole.
  *
- * Without 1 GiB pages RAM begins at 0 and has no other gap than the hole. With them the 2 MiB
- * part lies at 0, and each 1 GiB page at a multiple of 1 GiB from 1 GiB on: the rest of the
- * first GiB is no RAM. The 2 MiB part belongs to the first bank: to the first guest node that
- * has memory.
+ * Without 1 GiB pages RAM begins at 0 and has no other gap than the hole. With them each bank
+ * has a small part of 2 MiB pages; these lie side by side from 0 on, and the 1 GiB pages behind
+ * them, each at a multiple of 1 GiB: what is between is no RAM.
  */
 #include <errno.h>
 
@@ -64,26 +63,20 @@ static int shares_by_weight(
 	return 0;
 }
 
-/*
- * --mem has said it all. With 1 GiB pages what is no whole GiB of the first bank goes into the
- * 2 MiB part; no other bank has one.
- */
+/* --mem has said it all. With 1 GiB pages what is no whole GiB goes into the small part. */
 static int shares_by_parts(const struct plan *plan, uint64_t unit,
 	uint64_t share[PLAN_MAX_BANKS], struct problem *problem)
 {
-	for (unsigned i = 0; i < plan->nbanks; i++) {
-		uint64_t bytes = round_up(plan->bank[i].asked, PLAN_GRANULE);
-		char size[SIZE_TEXT_MAX];
+	uint64_t units = 0;
 
-		share[i] = bytes / unit;
-		if (i && bytes % unit)
-			return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-				"--mem: %s on node %u are no whole GiB: with 1 GiB pages only "
-				"the first node with memory (%u) has smaller ones beside "
-				"them: ask for whole GiB, or for --page 2M",
-				size_format(bytes, size), plan->bank[i].host_node,
-				plan->bank[0].host_node);
+	for (unsigned i = 0; i < plan->nbanks; i++) {
+		share[i] = round_up(plan->bank[i].asked, PLAN_GRANULE) / unit;
+		units += share[i];
 	}
+	if (!units)
+		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+			"--mem: on none of its nodes one 1 GiB page: ask for more, or for "
+			"smaller pages with --page");
 	return 0;
 }
 
@@ -123,18 +116,37 @@ static uint64_t bank_lay(struct plan *plan, uint64_t gpa, uint64_t size,
 }
 
 /*
- * The 2 MiB part: what is no whole GiB, and never less than the kernel needs for itself and the
- * program for its first GiB. It ends where the first 1 GiB page may begin.
+ * A bank's part of 2 MiB pages: what is no whole GiB, and never less than the kernel needs for
+ * itself, the program for its first GiB and threads for what is smaller than a GiB. What is not
+ * said for each bank is dealt out evenly, the odd rest to the first.
  */
-static uint64_t small_size(const struct plan *plan, uint64_t mem)
+static uint64_t small_size(const struct plan *plan, unsigned bank, uint64_t mem)
 {
+	unsigned n = plan->nbanks;
 	uint64_t low = round_up(plan->program_low, PLAN_GRANULE);
-	uint64_t least = PLAN_SMALL_MIN(plan->nvcpus) + low;
+	uint64_t least = n == 1 ? PLAN_SMALL_MIN(plan->nvcpus)
+				: PLAN_SMALL_NODE((plan->nvcpus + n - 1) / n);
 	uint64_t rest = mem % GIB(1);
 
-	if (least > GIB(1))
-		least = GIB(1);
+	if (plan->mem_parts)
+		rest = round_up(plan->bank[bank].asked, PLAN_GRANULE) % GIB(1);
+	else
+		rest = rest / PLAN_GRANULE / n * PLAN_GRANULE +
+		       (bank ? 0 : rest / PLAN_GRANULE % n * PLAN_GRANULE);
+	least += low / PLAN_GRANULE / n * PLAN_GRANULE +
+		 (bank ? 0 : low / PLAN_GRANULE % n * PLAN_GRANULE);
 	return rest < least ? least : rest;
+}
+
+/* The small parts of all banks; where the 1 GiB pages begin. */
+static uint64_t smalls_lay(struct plan *plan, uint64_t mem, enum plan_backing backing)
+{
+	uint64_t gpa = 0;
+
+	for (unsigned i = 0; i < plan->nbanks; i++)
+		gpa = bank_lay(plan, gpa, small_size(plan, i, mem), &plan->bank[i], backing);
+	gpa = round_up(gpa, GIB(1));
+	return gpa == PLAN_HOLE_START ? PLAN_HOLE_END : gpa;
 }
 
 static int shares_make(const struct plan *plan, uint64_t mem, uint64_t unit,
@@ -177,13 +189,8 @@ int plan_layout(
 	plan->nextents = 0;
 	for (unsigned i = 0; i < plan->nnodes; i++)
 		plan->node[i].size = 0;
-	if (big) {
-		uint64_t rest =
-			plan->mem_parts ? round_up(plan->bank[0].asked, PLAN_GRANULE) : mem;
-
-		extent_add(plan, 0, small_size(plan, rest), &plan->bank[0], way->small);
-		gpa = GIB(1);
-	}
+	if (big)
+		gpa = smalls_lay(plan, mem, way->small);
 	for (unsigned i = 0; i < plan->nbanks; i++) {
 		if (share[i])
 			gpa = bank_lay(plan, gpa, share[i] * unit, &plan->bank[i], way->main);

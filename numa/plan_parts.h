@@ -11,6 +11,11 @@
  * of glibc's eight malloc arenas and as much again for stacks and small mappings.
  */
 #define PLAN_SMALL_MIN(nvcpus) (MIB(64) + (nvcpus)*MIB(32))
+/*
+ * The same on each of several nodes, for its vCPUs, with as much again for the parts that their
+ * threads have of arrays smaller than a GiB: a 1 GiB page is on one node.
+ */
+#define PLAN_SMALL_NODE(nvcpus) (MIB(64) + (nvcpus)*MIB(64))
 
 /* What one kind of guest memory stands on. */
 enum plan_backing { BACKING_4K, BACKING_THP, BACKING_2M, BACKING_1G };
@@ -18,7 +23,7 @@ enum plan_backing { BACKING_4K, BACKING_THP, BACKING_2M, BACKING_1G };
 /* One way to back the whole guest; `auto` tries several, an explicit page size has one. */
 struct plan_way {
 	enum plan_backing main;
-	enum plan_backing small; /* of the extent below 1 GiB, beside 1 GiB pages only */
+	enum plan_backing small; /* of the small parts, beside 1 GiB pages only */
 	bool grow_2m, grow_1g;   /* may the pool be grown (when we may at all) */
 	const char *why;
 };

@@ -216,10 +216,15 @@ own_commands() {
 # Bytes that another process writes at odd moments, to a program that polls.
 polled_input() {
 	local i
-	for i in $(seq 40); do
-		printf x
-		sleep 0.00$((i * 7 % 10))
-	done | guest --stats -- "$(program_path quiet static)" input 2> "$OUT/polled.err"
+	: > "$OUT/polled.out"
+	{
+		wait_for_line "$OUT/polled.out" polling
+		for i in $(seq 40); do
+			printf x
+			sleep 0.00$((i * 7 % 10))
+		done
+	} | guest -- "$(program_path quiet static)" input > "$OUT/polled.out" &&
+		cat "$OUT/polled.out"
 }
 
 # Of all those polls two are the host's: the first, and the one that finds something. 3000 took a second and
@@ -272,7 +277,8 @@ SIGUSR2 is ignored' ignoring
 	check steady-state 0 'vCPU 0 no exits, page faults 0, timer 0
 vCPU 1 no exits, page faults 0, timer 0' steady_state
 	if program_build quiet static; then
-		check polled-input 0 '40 bytes' polled_input
+		check polled-input 0 'polling
+40 bytes' polled_input
 		check quiet-polls 0 'poll 2
 few in all' quiet_polls
 	fi
@@ -283,9 +289,7 @@ few in all' quiet_polls
 beside it: 9' two_guests
 	check threads-apart 143 "VMM on core 1: 1
 $(printf '%x' $((0x$(allowed_mask < /proc/self/status) & ~2)))" threads_apart
-	# No python3 in the lab: there accounts.py reads all of them afterwards.
-	[ "$RING" = lab ] ||
-		check account-is-json 0 'calls guest kvm marks marks_lost memory ms nested_pages recycled tsc_khz vcpus' account_is_json
+	check account-is-json 0 'calls guest kvm marks marks_lost memory ms nested_pages recycled tsc_khz vcpus' account_is_json
 	check own-commands 0 '' own_commands
 	run_command_text
 }

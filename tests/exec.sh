@@ -26,7 +26,7 @@ behind() {
 	rm -f "$OUT/behind.$n"
 	env --default-signal=INT "$LWVMM" exec "$exec_name" -- "$tool" "$@" > "$OUT/behind.$n" \
 		2> "$OUT/behind.$n.err" &
-	wait_for_line "$OUT/behind.$n" ready
+	wait_for_line "$OUT/behind.$n" ready || { cat "$OUT/behind.$n.err" >&2 && false; }
 }
 
 vmm_pid() {
@@ -208,6 +208,30 @@ for g in json.load(sys.stdin):
 	end_of $pid
 }
 
+# Of a program that computes for a second: all of it, and no more than it can be; in ps as well.
+exec_stat() {
+	local pid
+	behind 1 spin
+	pid=$!
+	sleep 1
+	"$LWVMM" stat "$exec_name" | grep -c -E "^  node 0: |^ *$pid +1 +[0-9.]+ s +[0-9]+ +[0-9]+ +[0-9.]+ MiB"
+	"$LWVMM" stat "$exec_name" --json > "$OUT/stat.1"
+	"$LWVMM" stat "$exec_name" --json > "$OUT/stat.2"
+	"$LWVMM" ps "$exec_name" --json > "$OUT/stat.ps"
+	python3 - "$OUT/stat.1" "$OUT/stat.2" "$OUT/stat.ps" $pid << 'END'
+import json, sys
+a, b, ps = (json.load(open(f)) for f in sys.argv[1:4])
+p, q = (next(p for p in s["processes"] if p["pid"] == int(sys.argv[4])) for s in (a, b))
+r = next(p for p in ps[0]["processes"] if p["pid"] == int(sys.argv[4]))
+print("time", 0.5 < p["cpu_s"] < a["up_s"], p["cpu_s"] < q["cpu_s"] < r["cpu_s"])
+print("calls", p["calls_local"] > 0, p["calls_forwarded"] > 0, p["memory"] >= 2 << 20)
+print("memory", a["nodes"][0]["total"] > a["nodes"][0]["free"] > 0)
+print("cores", len(a["cores"]), sum(c["exits"] for c in a["cores"]) > 0)
+END
+	kill $pid
+	end_of $pid
+}
+
 # said COMMAND...: the one line of a refusal, without what differs from run to run.
 said() {
 	"$@" 2>&1 > /dev/null | grep -v ': note: ' | sed "s/$exec_name/NAME/g; s/pid [0-9]*/PID/"
@@ -239,7 +263,7 @@ exec_many() {
 	vmm=$(vmm_pid)
 	inside "$tool" exit 0
 	before="$(find "/proc/$vmm/fd" -type l | wc -l) $(wc -l < "/proc/$vmm/maps")"
-	for i in $(seq 200); do
+	for i in $(seq "$EXEC_RUNS"); do
 		inside "$tool" exit 3 2> "$OUT/command.err"
 		[ $? = 3 ] || { echo "exec $i: $(tail -n 1 "$OUT/command.err")" && return 1; }
 	done
@@ -250,14 +274,16 @@ exec_many() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec "$exec_name" --timeout 1 -- "$tool" hold 180 | sed 's/ .*//'
 }
 
-# The table of processes is full; one end makes room.
+# The table of processes is full; one end makes room. (Less than 1 GiB: a 1 GiB page would be for one process.)
 exec_table_full() {
-	local i pid pids=
-	exec_stop && exec_start --mem 1G || return
+	local i pid pids='' failed=''
+	exec_stop && exec_start --mem 1000M || return
 	for i in $(seq 64); do
-		behind "$i" sleep || return 1
+		behind "$i" sleep || failed="program $i: $(tail -n 1 "$OUT/behind.$i.err")"
 		pids="$pids $!"
+		[ -z "$failed" ] || break
 	done
+	[ -z "$failed" ] || echo "$failed"
 	said "$LWVMM" exec "$exec_name" -- "$tool" exit 0
 	# shellcheck disable=SC2086
 	kill $pids
@@ -302,8 +328,8 @@ exec_vmm_killed() {
 	cat "$OUT/behind.1.err" "$OUT/behind.2.err" "$OUT/behind.3.err" | grep -c '^lwvmm: guest '
 	"$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	"$LWVMM" ps
+	host_state_changes # waits for its end
 	find /dev/shm/lwvmm -name "guest-$exec_name*" ! -name '*.log'
-	host_state_changes
 }
 
 # A guest of `run` serves exec as well, until its own program is over.
@@ -380,6 +406,11 @@ ready' exec_exhausted
 	check exec-stop-and-continue 7 continued exec_stopped_and_continued
 	check exec-ps 143 "tool sleep
 running [True]" exec_ps
+	check exec-stat 143 '2
+time True True
+calls True True True
+memory True
+cores 2 True' exec_stat
 	check exec-refusals 0 "$exec_refused_texts" exec_refusals
 	check exec-many 0 'as before
 ready' exec_many

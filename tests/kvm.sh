@@ -8,7 +8,7 @@
 # soak. Also runs in the lab under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
-#   SOAK_RUNS  of hello in soak [200]
+#   SOAK_RUNS  of hello in soak [200]      EXEC_RUNS  in one guest, one after the other [200]
 cd "$(dirname "$0")/.." || exit 1
 export TESTS="$PWD/tests"
 OUT=${OUT:-out/kvm}
@@ -20,6 +20,7 @@ CORES=${CORES:-0-1}
 CASE_SECONDS=${CASE_SECONDS:-60}
 RING=${RING:-kvm}
 SOAK_RUNS=${SOAK_RUNS:-200}
+EXEC_RUNS=${EXEC_RUNS:-200}
 
 . tests/ring.sh
 . tests/host_state.sh

@@ -33,7 +33,7 @@ trace_same() {
 
 # Debian's own cat: from the last library on, what it does with a file.
 trace_cat() {
-	natively_traced /bin/cat "$OUT/trace-five" && traced "$OUT/trace.guest" /bin/cat "$OUT/trace-five" || return
+	natively_traced /usr/bin/cat "$OUT/trace-five" && traced "$OUT/trace.guest" /usr/bin/cat "$OUT/trace-five" || return
 	for file in "$OUT/trace.native" "$OUT/trace.guest"; do
 		sed -E 's/^\[?[0-9]+\]? +//; s/ <[0-9.]+> [a-zA-Z ]+$//; s/\) += /) = /' "$file" |
 			grep -E '^(openat|read|write|close|\+\+\+)' | grep -A 20 trace-five | grep -v ELF > "$file.plain"
@@ -59,7 +59,7 @@ trace_to_stderr() {
 trace_threads() {
 	traced "$OUT/trace.guest" "$trace" threads || return
 	sed -E 's/^\[[0-9]+\] //; s/ <[0-9.]+> / /; s/0x[0-9a-f]+/ADDRESS/' "$OUT/trace.guest" |
-		grep -A 9 '^exit_group' | sort
+		grep -E '^(exit_group|.*unfinished|\+\+\+)' | sort
 }
 
 trace_pause_by() {
@@ -104,20 +104,21 @@ trace_full() {
 
 # Two processes of one guest, one file: whole lines of both.
 trace_two() {
-	local first
+	local first name=trace-$$
 	rm -f "$OUT/trace.guest"
-	exec_start || return
+	timeout -k 5 "$CASE_SECONDS" "$LWVMM" run --name $name --detach --cores "$CORES" --mem 256M || return
 	for i in 1 2; do
 		mkdir -p "$OUT/trace.dir/$i"
-		(cd "$OUT/trace.dir/$i" && timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec "$exec_name" \
+		(cd "$OUT/trace.dir/$i" && timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec $name \
 			--trace="$OUT/trace.guest" -- "$trace" none 1000) &
 		[ $i = 2 ] || first=$!
 	done
 	wait $first && wait $! || return
-	exec_stop || return
+	timeout -k 5 "$CASE_SECONDS" "$LWVMM" stop $name || return
 	grep -c ' getpid() = [0-9]* <0\.[0-9]*> local$' "$OUT/trace.guest"
-	grep -v -E '^(\[[0-9]+\] [a-z0-9_]+\(.*\) = .* <[0-9.]+> (local|refused|forwarded( by the LWK)?)|\+\+\+ .*)$' \
-		"$OUT/trace.guest" | wc -l
+	grep -c -v -E '^(\[[0-9]+\] [a-z0-9_]+\(.*\) = .* <[0-9.]+> (local|refused|forwarded( by the LWK)?)|\+\+\+ .*)$' \
+		"$OUT/trace.guest"
+	true
 }
 
 trace_refusals() {

@@ -64,6 +64,7 @@ kill_vmm_view() {
 	kill -s KILL $(vmm_of $!)
 	end_of $! 2> /dev/null
 	expect view-vmm-killed $? 125 "$left $(views_left)" '1 0'
+	"$LWVMM" check --repair > "$OUT/check.out" 2>&1 # what it wrote down of the pools
 }
 
 run_views() {

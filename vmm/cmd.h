@@ -12,6 +12,7 @@
 int cmd_run(char *const *argv);
 int cmd_exec(char *const *argv);
 int cmd_ps(char *const *argv);
+int cmd_stat(char *const *argv);
 int cmd_stop(char *const *argv);
 int cmd_plan(char *const *argv);
 int cmd_check(char *const *argv);

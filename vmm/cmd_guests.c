@@ -12,74 +12,38 @@
 #include "guest-lwk/abi/share.h"
 #include "numa/options.h"
 #include "vmm/cmd.h"
+#include "vmm/cmd_ask.h"
 #include "vmm/control.h"
 #include "vmm/lease.h"
 #include "vmm/proto.h"
 
 #define MAX_GUESTS   256
-#define QUERY_MS     5000
 #define STOP_MS      10000
 #define STOP_MORE_MS 30000 /* for killed processes and for giving memory back */
 
-union answer {
-	uint32_t type;
-	struct proto_guest guest;
-	struct proto_problem problem;
-	struct proto_end end;
-};
-
 static union answer answer; /* large */
-
-/* Sends the question, waits for the answer. */
-static int ask(int sock, const char *name, enum proto_type type, uint32_t timeout_ms,
-	int wait_ms, struct problem *problem)
-{
-	struct proto_ask packet = {type, PROTO_VERSION, timeout_ms, 0};
-	struct pollfd ready = {.fd = sock, .events = POLLIN};
-	ssize_t n = send(sock, &packet, sizeof(packet), MSG_NOSIGNAL);
-	int came;
-
-	answer = (union answer){0};
-	do
-		came = n < 0 ? -1 : poll(&ready, 1, wait_ms);
-	while (came < 0 && n >= 0 && errno == EINTR);
-	if (!came)
-		return problem_set(problem, -ETIMEDOUT, EXIT_LWVMM_FAILED,
-			"guest %s: its VMM does not answer: see `lwvmm ps`, kill its pid if it "
-			"stays so",
-			name);
-	/* Closed with the question unread: that is said before its last words. */
-	do
-		n = came > 0 ? recv(sock, &answer, sizeof(answer), 0) : -1;
-	while (n < 0 && came > 0 && (errno == EINTR || errno == ECONNRESET));
-	if (n == sizeof(answer.problem) && answer.type == PROTO_PROBLEM) {
-		answer.problem.text[sizeof(answer.problem.text) - 1] = '\0';
-		return problem_set(problem, -EIO, EXIT_LWVMM_FAILED, "%s", answer.problem.text);
-	}
-	if (n <= 0)
-		return problem_set(problem, -EPIPE, EXIT_LWVMM_FAILED,
-			"guest %s: the VMM is gone: it ended or was killed", name);
-	return 0;
-}
 
 static int query(const char *name, struct proto_guest *guest, struct problem *problem)
 {
-	int sock = control_connect(LEASE_DIR, name, false, problem);
-	int err;
+	int err = guest_query(name, PROTO_QUERY, &answer, problem);
 
-	if (sock < 0)
-		return sock;
-	err = ask(sock, name, PROTO_QUERY, 0, QUERY_MS, problem);
-	close(sock);
-	if (err)
-		return err;
-	if (answer.type != PROTO_GUEST || answer.guest.ncores > PLAN_MAX_VCPUS ||
-		answer.guest.nprocs > ABI_MAX_PROCS)
-		return problem_set(problem, -EPROTO, EXIT_LWVMM_FAILED,
-			"guest %s: its answer makes no sense: is it another version of lwvmm?",
-			name);
-	*guest = answer.guest;
-	return 0;
+	if (!err)
+		*guest = answer.guest;
+	return err;
+}
+
+/* CPU time of each of the guest's processes, by pid. */
+static void times_read(const char *name, const struct proto_guest *guest, uint64_t *cpu_ns)
+{
+	struct problem gone = {0};
+
+	memset(cpu_ns, 0, ABI_MAX_PROCS * sizeof(*cpu_ns));
+	if (!guest->nprocs || guest_query(name, PROTO_STAT, &answer, &gone))
+		return;
+	for (unsigned i = 0; i < guest->nprocs; i++)
+		for (unsigned k = 0; k < answer.account.nprocs; k++)
+			if (answer.account.process[k].pid == guest->process[i].pid)
+				cpu_ns[i] = answer.account.process[k].cpu_ns;
 }
 
 static const char *guest_state(const struct proto_guest *guest)
@@ -113,6 +77,7 @@ static void command_clean(char *text, bool json)
 
 static void guest_print(const char *name, struct proto_guest *guest)
 {
+	uint64_t cpu_ns[ABI_MAX_PROCS];
 	char cores[256], mem[SIZE_TEXT_MAX];
 
 	cpulist_format(guest->core, guest->ncores, cores, sizeof(cores));
@@ -122,17 +87,22 @@ static void guest_print(const char *name, struct proto_guest *guest)
 	if (guest->window_files)
 		printf("  window: %" PRIu64 " KiB of %" PRIu64 " files\n",
 			guest->window_mapped >> 10, guest->window_files);
+	times_read(name, guest, cpu_ns);
 	for (unsigned i = 0; i < guest->nprocs; i++) {
 		struct proto_process *p = &guest->process[i];
 
 		command_clean(p->command, false);
-		printf("  %d: %s, threads %u, up %.1f s: %s\n", p->pid, process_state(p),
-			p->nthreads, (double)p->up_ms / 1e3, p->command);
+		printf("  %d: %s, threads %u, up %.1f s, CPU time %.2f s: %s\n", p->pid,
+			process_state(p), p->nthreads, (double)p->up_ms / 1e3,
+			(double)cpu_ns[i] / 1e9, p->command);
 	}
 }
 
 static void guest_print_json(const char *name, struct proto_guest *guest)
 {
+	uint64_t cpu_ns[ABI_MAX_PROCS];
+
+	times_read(name, guest, cpu_ns);
 	printf("{\"name\": \"%s\", \"pid\": %d, \"uid\": %u, \"state\": \"%s\", \"detached\": "
 	       "%s, \"memory\": %" PRIu64 ", \"up_s\": %.3f, "
 	       "\"window\": {\"mapped\": %" PRIu64 ", \"files\": %" PRIu64 "}, \"cores\": [",
@@ -147,9 +117,9 @@ static void guest_print_json(const char *name, struct proto_guest *guest)
 
 		command_clean(p->command, true);
 		printf("%s{\"pid\": %d, \"state\": \"%s\", \"threads\": %u, \"up_s\": %.3f, "
-		       "\"command\": \"%s\"}",
+		       "\"cpu_s\": %.6f, \"command\": \"%s\"}",
 			i ? ", " : "", p->pid, process_state(p), p->nthreads,
-			(double)p->up_ms / 1e3, p->command);
+			(double)p->up_ms / 1e3, (double)cpu_ns[i] / 1e9, p->command);
 	}
 	printf("]}");
 }
@@ -184,12 +154,6 @@ static int ps(const char *name, bool json, struct problem *problem)
 	return problem->status;
 }
 
-static int unknown(const char *command, const char *word, struct problem *problem)
-{
-	return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
-		"%s: %s: not expected: see lwvmm %s --help", command, word, command);
-}
-
 static int ps_parse(char *const *argv, struct problem *problem)
 {
 	const char *name = NULL;
@@ -203,7 +167,7 @@ static int ps_parse(char *const *argv, struct problem *problem)
 		if (!strcmp(*argv, "--json"))
 			json = true;
 		else if ((*argv)[0] == '-' || name)
-			return unknown("ps", *argv, problem);
+			return cmd_unknown_word("ps", *argv, problem);
 		else
 			name = *argv;
 	}
@@ -217,7 +181,8 @@ static int stop(const char *name, uint32_t timeout_ms, struct problem *problem)
 
 	if (sock < 0)
 		return sock;
-	err = ask(sock, name, PROTO_STOP, timeout_ms, (int)timeout_ms + STOP_MORE_MS, problem);
+	err = guest_ask(sock, name, PROTO_STOP, timeout_ms, (int)timeout_ms + STOP_MORE_MS,
+		&answer, problem);
 	if (!err && answer.type != PROTO_BYE)
 		err = problem_set(problem, -EPROTO, EXIT_LWVMM_FAILED,
 			"guest %s: its answer makes no sense: is it another version of lwvmm?",
@@ -250,7 +215,7 @@ static int stop_parse(char *const *argv, struct problem *problem)
 				"--timeout %s: not a time: give seconds, like 30 or 0.5",
 				value);
 		if (!value && ((*argv)[0] == '-' || name))
-			return unknown("stop", *argv, problem);
+			return cmd_unknown_word("stop", *argv, problem);
 		if (!value)
 			name = *argv;
 	}

@@ -15,6 +15,8 @@ static const char page_main[] =
 	"                                             run a program in a running guest\n"
 	"  lwvmm ps [NAME] [--json]                   the guests that run, and what runs in "
 	"them\n"
+	"  lwvmm stat NAME [--json]                   what a running guest has used since its "
+	"start\n"
 	"  lwvmm stop NAME [--timeout S]              end a guest and its programs in order\n"
 	"  lwvmm plan [OPTIONS] [--json]              what would be placed where; touches "
 	"nothing\n"
@@ -67,6 +69,12 @@ static const char page_main[] =
 	"time; 0: none\n"                                                                      \
 	"                      [half of RAM, at least 256M, at most 64G]\n"
 
+#define TRACE_HELP                                                                             \
+	"  --trace, --trace=FILE\n"                                                            \
+	"                      print its system calls, as strace does, with the time of each " \
+	"and who\n"                                                                            \
+	"                      served it; to standard error, or appended to FILE\n"
+
 static const char page_run[] =
 	"lwvmm run [OPTIONS] [--] GUEST [ARGS...]: run GUEST on cores and memory of its own\n"
 	"\n"
@@ -86,7 +94,7 @@ static const char page_run[] =
 	"[rank]\n"
 	"  --stats             at the end, print exits, interrupts, calls and faults of each "
 	"vCPU\n"
-	"  --json FILE         write the same to FILE\n"
+	"  --json FILE         write the same to FILE\n" TRACE_HELP
 	"  -v, -vv             say what is done (the plan, the kind of guest), or say it at "
 	"length\n"
 	"  -h, --help          this page\n"
@@ -116,7 +124,7 @@ static const char page_exec[] =
 	"host:\n"
 	"                      use its part of these CPUs, or all of them  [rank]\n"
 	"  --env NAME=VALUE    set a variable for it, beside all of yours; may be repeated\n"
-	"  --timeout SECONDS   end it after this time, with status 124\n"
+	"  --timeout SECONDS   end it after this time, with status 124\n" TRACE_HELP
 	"  -v                  say what is done\n"
 	"  -h, --help          this page\n"
 	"\n"
@@ -132,7 +140,24 @@ static const char page_ps[] =
 	"\n"
 	"For each of your guests (root: of all): its VMM's pid, state, host CPUs, memory and "
 	"time; under\n"
-	"it, of each process: pid, threads, time since its start, and its words.\n"
+	"it, of each process: pid, threads, time since its start, CPU time, and its words.\n"
+	"\n"
+	"  --json              print it for programs\n"
+	"  -h, --help          this page\n"
+	"\n"
+	"Exit status: 0; 125 when there is no guest NAME.\n";
+
+static const char page_stat[] =
+	"lwvmm stat NAME [--json]: what the guest NAME has used since its start\n"
+	"\n"
+	"Memory of each node; of each core its exits (those for the host's interrupts and for "
+	"halts\n"
+	"among them), local system calls, page faults, interrupts and switches of threads; of "
+	"each\n"
+	"process that runs its CPU time, local and forwarded system calls and memory. The "
+	"guest "
+	"does\n"
+	"not notice.\n"
 	"\n"
 	"  --json              print it for programs\n"
 	"  -h, --help          this page\n"
@@ -193,6 +218,7 @@ static const struct {
 	{"run", page_run},
 	{"exec", page_exec},
 	{"ps", page_ps},
+	{"stat", page_stat},
 	{"stop", page_stop},
 	{"version", page_version},
 };

@@ -13,6 +13,7 @@ static const struct {
 	{"run", cmd_run},
 	{"exec", cmd_exec},
 	{"ps", cmd_ps},
+	{"stat", cmd_stat},
 	{"stop", cmd_stop},
 	{"plan", cmd_plan},
 	{"check", cmd_check},

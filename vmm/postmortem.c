@@ -58,6 +58,15 @@ static void print_code(const struct gpa_map *map, uint64_t rip)
 	fputc('\n', stderr);
 }
 
+/*
+ * On AMD's processors KVM knows no state of a CPU that has shut down and resets it (svm.c).
+ * Real mode is that state: no vCPU of ours is ever in it.
+ */
+static bool was_reset(const struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	return vcpu->run->exit_reason == KVM_EXIT_SHUTDOWN && !(sregs->cr0 & 1);
+}
+
 /* The registers as KVM has them. */
 static void print_vcpu_state(const struct vcpu *vcpu, const struct boot_image *image)
 {
@@ -66,6 +75,11 @@ static void print_vcpu_state(const struct vcpu *vcpu, const struct boot_image *i
 
 	if (kvm_regs_get(vcpu->fd, &r) || kvm_sregs_get(vcpu->fd, &sregs)) {
 		fprintf(stderr, "lwvmm:   its registers cannot be had any more\n");
+		return;
+	}
+	if (was_reset(vcpu, &sregs)) {
+		fprintf(stderr, "lwvmm:   its registers are lost: this KVM resets a CPU that "
+				"shuts down\n");
 		return;
 	}
 	print_place(image, r.rip, r.rsp, sregs.cr2, sregs.cr3);

@@ -18,9 +18,11 @@
  *   WINDOW (with a descriptor)->
  *                             <-   a proto_window_answer (GROW: with a descriptor)
  *
- *   ps, stop                       VMM
+ *   ps, stat, stop                 VMM
  *   QUERY                     ->
  *                             <-   GUEST
+ *   STAT                      ->
+ *                             <-   ACCOUNT
  *   STOP                      ->
  *                             <-   BYE  guest gone, pools given back
  */
@@ -32,7 +34,7 @@
 #include "guest-lwk/abi/share.h"
 #include "numa/plan.h"
 
-#define PROTO_VERSION 4
+#define PROTO_VERSION 5
 enum proto_type {
 	PROTO_HELLO = 1,
 	PROTO_WELCOME,
@@ -43,7 +45,9 @@ enum proto_type {
 	PROTO_QUERY,
 	PROTO_GUEST,
 	PROTO_STOP,
-	PROTO_WINDOW
+	PROTO_WINDOW,
+	PROTO_STAT,
+	PROTO_ACCOUNT
 };
 
 #define PROTO_COMMAND_SIZE 96
@@ -56,7 +60,7 @@ struct proto_hello {
 	char command[PROTO_COMMAND_SIZE]; /* the program's words, for ps; cut off */
 };
 
-/* QUERY and STOP. */
+/* QUERY, STAT and STOP. */
 struct proto_ask {
 	uint32_t type, version;
 	uint32_t timeout_ms; /* STOP: from SIGTERM to SIGKILL */
@@ -88,6 +92,35 @@ struct proto_guest {
 	uint64_t up_ms;
 	uint16_t core[PLAN_MAX_VCPUS]; /* host CPUs, in the order of the guest's */
 	struct proto_process process[ABI_MAX_PROCS];
+};
+
+/* ACCOUNT: everything since the start, of processes (those of GUEST) and of the guest. */
+struct proto_usage {
+	int32_t pid;
+	uint32_t nthreads;
+	uint64_t cpu_ns;
+	uint64_t local, forwarded; /* system calls */
+	uint64_t mem;              /* bytes */
+};
+
+struct proto_core {
+	uint32_t core;                         /* of the host */
+	uint32_t have_exits;                   /* exits, irq_exits and halt_exits are known */
+	uint64_t exits, irq_exits, halt_exits; /* all; those for the host's interrupts; halts */
+	uint64_t local, faults, irqs, switches;
+};
+
+struct proto_node {
+	uint64_t total, free; /* bytes for programs */
+};
+
+struct proto_account {
+	uint32_t type, version;
+	uint32_t ncores, nprocs, nnodes, pad;
+	uint64_t up_ms;
+	struct proto_core core[PLAN_MAX_VCPUS];
+	struct proto_node node[ABI_MAX_NODES];
+	struct proto_usage process[ABI_MAX_PROCS];
 };
 
 struct proto_extent {

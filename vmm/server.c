@@ -285,6 +285,9 @@ static enum server_news on_first(
 		return on_nonsense(s, c);
 	if (packet->type == PROTO_QUERY) {
 		on_query(s, c);
+	} else if (packet->type == PROTO_STAT) {
+		if (!client_send_account(s, c))
+			client_close(c);
 	} else if (packet->type == PROTO_STOP) {
 		c->state = CLIENT_ENDED;
 		stop_begin(s, packet->ask.timeout_ms);

@@ -23,6 +23,8 @@ void client_close(struct client *c);
 /* One packet. False: the peer is gone or does not read. */
 bool client_send(const struct client *c, const void *packet, size_t size);
 bool client_send_bye(const struct client *c);
+/* server_stat.c: the answer to STAT. */
+bool client_send_account(struct server *s, const struct client *c);
 
 /* server_process.c: a proxy's HELLO, now or when a dead process has given back what it had. */
 void process_hello(struct server *s, struct client *c, const struct proto_hello *hello);

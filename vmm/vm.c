@@ -39,17 +39,18 @@ static int caps_enable(struct vm *vm, struct problem *problem)
 	err = kvm_cap_enable(vm->vm_fd, KVM_CAP_X2APIC_API, X2APIC_FLAGS);
 	if (err)
 		return kvm_problem(problem, err, "KVM_CAP_X2APIC_API");
-	if (vm->plan->cores_shared) {
+	if (vm->plan->cores_shared && kvm_extension(vm->vm_fd, KVM_CAP_HALT_POLL) > 0)
 		/* A halted vCPU must leave its core to the proxies at once. Older KVMs poll
 		 * anyway. */
-		if (kvm_extension(vm->vm_fd, KVM_CAP_HALT_POLL) > 0)
-			(void)kvm_cap_enable(vm->vm_fd, KVM_CAP_HALT_POLL, 0);
-		return 0;
-	}
+		(void)kvm_cap_enable(vm->vm_fd, KVM_CAP_HALT_POLL, 0);
 	mask = kvm_extension(vm->vm_fd, KVM_CAP_X86_DISABLE_EXITS);
-	if (vm->software || mask <= 0 || !(mask & EXITS_OFF))
+	if (mask <= 0)
 		return 0;
-	err = kvm_cap_enable(vm->vm_fd, KVM_CAP_X86_DISABLE_EXITS, mask & EXITS_OFF);
+	if (vm->software)
+		mask &= KVM_X86_DISABLE_EXITS_HLT;
+	else
+		mask &= vm->plan->cores_shared ? 0 : EXITS_OFF;
+	err = mask ? kvm_cap_enable(vm->vm_fd, KVM_CAP_X86_DISABLE_EXITS, mask) : 0;
 	return err ? kvm_problem(problem, err, "KVM_CAP_X86_DISABLE_EXITS") : 0;
 }
 

@@ -31,7 +31,7 @@
 
 /* ---- guest-virtual, lower half: programs. The proxy lives above USER_END on the host. ---- */
 
-#define ABI_USER_START 0x0000000000010000ULL /* as Linux's mmap_min_addr */
+#define ABI_USER_START 0x0000000000200000ULL /* a granule: nothing is mapped at 0 */
 #define ABI_USER_END   0x0000400000000000ULL /* 64 TiB */
 #define ABI_PIE_BASE   0x0000200000000000ULL /* load bias of ET_DYN programs */
 #define ABI_GATE_VA    0x00003ffffffc0000ULL /* software KVM: gate, page of futex waiters */

@@ -70,8 +70,20 @@ struct abi_core {
 	uint64_t n_irq_timer, n_irq_kick, n_irq_host;
 	uint64_t n_switches; /* thread switches with vector state */
 	uint64_t n_halts;
+	uint32_t running; /* slot + 1 of the thread that has the core, 0: none */
+	uint32_t pad2;
+	uint64_t busy_since; /* TSC, and n_syscalls_local, when it came */
+	uint64_t local_since;
 	uint64_t n_lock_waits; /* its locks that it found taken */
 } __attribute__((aligned(256)));
+
+/* The account of a thread, by slot, without what it does since its core's busy_since. */
+struct abi_thread {
+	uint32_t proc; /* index + 1, 0: no thread */
+	uint32_t seq;  /* of its mailbox when it began: each request is a forwarded call */
+	uint64_t cpu_tsc;
+	uint64_t local; /* local calls */
+};
 
 /* Forwarded calls by number, per core (the LWK's clock: request to answer, in TSC ticks). */
 struct abi_call_stat {
@@ -189,6 +201,13 @@ enum {
 	ABI_PROC_GONE
 };
 
+/* A memory policy as numa_maps tells of it: mode and flags as in get_mempolicy(2). */
+#define ABI_POLICIES 16
+struct abi_policy {
+	uint64_t start, end, nodes;
+	uint32_t mode, pad;
+};
+
 struct abi_proc {
 	uint32_t state;
 	uint32_t pid; /* the proxy's host pid, the program's getpid() */
@@ -217,7 +236,16 @@ struct abi_proc {
 	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
 	uint32_t pad;
 	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
+	/* LWK, for the account: what its ended threads had, and bytes of its memory now. */
+	uint64_t dead_cpu_tsc, dead_local, dead_forwarded;
+	uint64_t memory;
 	struct abi_exec exec;
+	/*
+	 * LWK, before it forwards an open: the memory policies for numa_maps, those of ranges
+	 * by address and the one of all else. policy_turn is odd while they change.
+	 */
+	uint32_t policy_turn, npolicies;
+	struct abi_policy policy_all, policy[ABI_POLICIES];
 } __attribute__((aligned(64)));
 
 /*
@@ -302,6 +330,7 @@ struct abi_share {
 	struct abi_core core[ABI_MAX_CORES];
 	struct abi_proc proc[ABI_MAX_PROCS];
 	struct abi_mbox mbox[ABI_MAX_THREADS];
+	struct abi_thread thread[ABI_MAX_THREADS];
 	/*
 	 * LWK: whose memory the call in the mailbox of this slot uses besides its own, and the
 	 * position up to which that process's log must be applied: what it unmaps later is
@@ -331,6 +360,7 @@ _Static_assert(sizeof(struct abi_log_rec) == 32, "abi");
 _Static_assert(sizeof(struct abi_mbox) == 128, "abi");
 _Static_assert(sizeof(struct abi_core) == 512, "abi");
 _Static_assert(sizeof(struct abi_window_answer) == 6 * sizeof(uint64_t), "abi");
+_Static_assert(sizeof(struct abi_thread) == 24, "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
 _Static_assert(sizeof(struct abi_share) <= ABI_SHARE_SIZE, "abi");

@@ -325,8 +325,8 @@
 		in_n(iovec, 5), len, int) \
 	X(312, kcmp, REFUSED, ENOSYS, "it would compare proxies") \
 	X(313, finit_module, REFUSED, EPERM, "administration of the host") \
-	X(314, sched_setattr, REFUSED, ENOSYS, "threads keep their cores: no deadlines") \
-	X(315, sched_getattr, REFUSED, ENOSYS, "threads keep their cores: no deadlines") \
+	X(314, sched_setattr, LOCAL, sched_setattr, int, ptr, int) \
+	X(315, sched_getattr, LOCAL, sched_getattr, int, ptr, len, int) \
 	X(316, renameat2, FORWARD, PROMPT, fd, path, fd, path, int) \
 	X(317, seccomp, REFUSED, EINVAL, "it would change the proxy") \
 	X(318, getrandom, FORWARD, RESTART, out_len(2), len, int) \
@@ -336,13 +336,13 @@
 	X(322, execveat, REFUSED, ENOSYS, "new processes: a later version") \
 	X(323, userfaultfd, REFUSED, ENOSYS, "page faults are the LWK's") \
 	X(324, membarrier, LOCAL, membarrier, int, int, int) \
-	X(325, mlock2, LOCAL, mlock, ptr, len, int) \
+	X(325, mlock2, LOCAL, mlock2, ptr, len, int) \
 	X(326, copy_file_range, FORWARD, PROMPT, fd, inout(i64), fd, inout(i64), len, int) \
 	X(327, preadv2, FORWARD, RESTART, fd, iov_out(3), len, int, int, int) \
 	X(328, pwritev2, FORWARD, RESTART, fd, iov_in(3), len, int, int, int) \
-	X(329, pkey_mprotect, REFUSED, ENOSYS, "no protection keys") \
-	X(330, pkey_alloc, REFUSED, ENOSYS, "no protection keys") \
-	X(331, pkey_free, REFUSED, ENOSYS, "no protection keys") \
+	X(329, pkey_mprotect, LOCAL, pkey_mprotect, ptr, len, int, int) \
+	X(330, pkey_alloc, REFUSED, ENOSPC, "no protection keys") \
+	X(331, pkey_free, REFUSED, EINVAL, "no protection keys") \
 	X(332, statx, FORWARD, PROMPT, fd, path, int, int, out(statx)) \
 	X(333, io_pgetevents, REFUSED, ENOSYS, "no io_setup") \
 	X(334, rseq, REFUSED, ENOSYS, "threads keep their cores: libc does without") \

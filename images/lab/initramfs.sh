@@ -27,16 +27,23 @@ out=$2
 work=$(mktemp -d "$kernel/initramfs.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-mkdir -p "$root"/{bin,usr/share,dev,proc,sys,tmp,mnt,etc,modules,job,out,root}
+mkdir -p "$root"/{bin,lab/bin,usr,dev,proc,sys,tmp,mnt,etc,modules,job,out,root}
 
 cp /bin/busybox "$root/bin/"
 for applet in $(/bin/busybox --list); do
 	[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 done
-{ programs; libraries; } | while read -r file; do
+libraries | while read -r file; do
 	mkdir -p "$root$(dirname "$file")"
 	cp -L "$file" "$root$file"
 done
+programs | while read -r file; do
+	case $file in
+	*.so.*) cp -L "$file" "$root$file" ;;
+	*) cp -L "$file" "$root/lab/bin/" ;;
+	esac
+done
+ln -s /usr/bin/bash "$root/bin/bash"
 install -m 755 "$here/init" "$root/init"
 echo 'root:x:0:0:root:/tmp:/bin/sh' > "$root/etc/passwd"
 

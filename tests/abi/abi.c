@@ -141,7 +141,11 @@ static void *interrupt(void *arg)
 	struct interruption *in = arg;
 
 	abi_sleep_ms(in->ms);
-	pthread_kill(in->who, SIGUSR1);
+	/* Again, in case the call had not begun the first time. */
+	for (int i = 0; i < 20; i++) {
+		pthread_kill(in->who, SIGUSR1);
+		abi_sleep_ms(500);
+	}
 	free(in);
 	return NULL;
 }

@@ -76,7 +76,10 @@ struct abi_bit {
 	unsigned long bit;
 	const char *name;
 };
-#define BIT(b) {b, #b}
+#define BIT(b)                                                                                 \
+	{                                                                                      \
+		b, #b                                                                          \
+	}
 void abi_bits(const char *name, unsigned long value, const struct abi_bit *bits, size_t n);
 #define BITS(name, value, bits) abi_bits(name, value, bits, ARRAY_LEN(bits))
 
@@ -91,7 +94,8 @@ unsigned long abi_thread(void *(*run)(void *), void *arg);
 void abi_join(unsigned long thread);
 /* Installs a handler, with these flags and nothing else masked. */
 void abi_handler(int sig, void (*handler)(int), int flags);
-/* Interrupts the calling thread by SIGUSR1 after some time, from another one. */
+/* Interrupts the calling thread by SIGUSR1 after some time, from another one, and seldom later.
+ */
 void abi_interrupt_after(long ms);
 
 #endif

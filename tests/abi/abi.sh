@@ -15,11 +15,11 @@ abi_compile() {
 	gcc -std=gnu17 -D_GNU_SOURCE -O1 $abi_warnings -I. -c -o "$object" "$1"
 }
 
-# Two at a time; as with the other programs, where there is no compiler (the lab) what is there is there.
+# Two at a time.
 abi_build() {
 	local source first='' bad=0 objects=''
 	abi_program=$OUT/bin/abi-static
-	command -v gcc > /dev/null || return 0
+	can_compile || return 0
 	mkdir -p "$OUT/abi" "$OUT/bin"
 	for source in "$TESTS"/abi/*.c; do
 		objects="$objects $OUT/abi/$(basename "$source" .c).o"

@@ -122,7 +122,8 @@ static int coverage(const char *untested)
 	for (size_t i = 0; i < abi_cases_count(); i++)
 		bad |= unknown_words(__start_abi_cases[i]);
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
-		int has = shown(calls[i].name, 0), excused = is_excused(untested, calls[i].name);
+		int has = shown(calls[i].name, 0),
+		    excused = is_excused(untested, calls[i].name);
 
 		if (has && excused)
 			printf("%s has cases and is listed as untested\n", calls[i].name);

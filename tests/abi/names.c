@@ -238,7 +238,7 @@ CASE(getdents64, getdents64)
 		uint16_t len;
 		uint8_t type;
 		char name[];
-	} *entry;
+	} * entry;
 	char buf[4096], names[16][32];
 	int dir, n = 0;
 	long len;

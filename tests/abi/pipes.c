@@ -120,7 +120,8 @@ CASE(read_interrupted, read)
 
 static void *write_later(void *arg)
 {
-	abi_sleep_ms(80);
+	abi_wait_for(&caught, SIGUSR1);
+	abi_sleep_ms(20);
 	MUST(write(*(int *)arg, "x", 1));
 	return NULL;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * abi --ring LWVMM GUEST DIR DEVIATIONS RING PATTERN: runs the cases whose names match PATTERN, each
- * natively and by `LWVMM exec GUEST`, in new directories under DIR, and prints a line each. What
- * it wrote, its status and the files that it left must be the same. DEVIATIONS has lines "NAME |
- * RINGS | reason": those must differ. ABI_JOBS [2] at once, ABI_SECONDS [30] for one run, and
- * ABI_NATIVE, words before the native program.
+ * abi --ring LWVMM GUEST DIR DEVIATIONS RING PATTERN: runs the cases whose names match PATTERN,
+ * each natively and by `LWVMM exec GUEST`, in new directories under DIR, and prints a line
+ * each. What it wrote, its status and the files that it left must be the same. DEVIATIONS has
+ * lines "NAME | RINGS | reason": those must differ. ABI_JOBS [2] at once, ABI_SECONDS [30] for
+ * one run, and ABI_NATIVE, words before the native program.
  */
 #include "abi.h"
 
@@ -205,18 +205,20 @@ static void first_difference(const char *a, const char *b, char *why, size_t siz
 }
 
 /* Empty: the same. */
-static void difference(const struct result *native, const struct result *in, char *why,
-	size_t size)
+static void difference(
+	const struct result *native, const struct result *in, char *why, size_t size)
 {
 	char a[32], b[32];
 
 	why[0] = '\0';
-	if (strcmp(native->output, in->output) != 0) {
+	if (strcmp(native->output, in->output) != 0 && native->status == in->status) {
 		first_difference(native->output, in->output, why, size);
 	} else if (native->status != in->status) {
 		status_text(native->status, a);
 		status_text(in->status, b);
-		snprintf(why, size, "natively %s, in the guest %s", a, b);
+		snprintf(why, size, "natively %s, in the guest %s: ", a, b);
+		first_difference(
+			native->output, in->output, why + strlen(why), size - strlen(why));
 	} else if (strcmp(native->files, in->files) != 0) {
 		first_difference(native->files, in->files, why, size);
 	}
@@ -233,7 +235,8 @@ static void say(const char *name, const struct result *native, const char *why)
 		printf("not ok %s: natively: %.*s\n", name, 200, native->output);
 		failed = 1;
 	} else if (WIFEXITED(native->status) && WEXITSTATUS(native->status) == ABI_SKIP) {
-		printf("skip %s: %.*s\n", name, (int)strcspn(native->output, "\n"), native->output);
+		printf("skip %s: %.*s\n", name, (int)strcspn(native->output, "\n"),
+			native->output);
 	} else if (why[0] && reason[0]) {
 		printf("ok %s (deviates: %s)\n", name, reason);
 	} else if (why[0]) {
@@ -256,7 +259,8 @@ static void *work(void *unused)
 
 	(void)unused;
 	for (size_t i; native && in &&
-		(i = __atomic_fetch_add(&next_case, 1, __ATOMIC_RELAXED)) < abi_cases_count();) {
+		       (i = __atomic_fetch_add(&next_case, 1, __ATOMIC_RELAXED)) <
+			       abi_cases_count();) {
 		abi_case_name(i, name);
 		if (fnmatch(pattern, name, 0) != 0)
 			continue;
@@ -278,7 +282,8 @@ int abi_ring(int argc, char **argv)
 	int n = jobs ? atoi(jobs) : 2;
 	pthread_t threads[16];
 
-	if (argc != 6 || n < 1 || n > 16 || readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) {
+	if (argc != 6 || n < 1 || n > 16 ||
+		readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) {
 		fputs("abi --ring LWVMM GUEST DIR DEVIATIONS RING PATTERN\n", stderr);
 		return 2;
 	}

@@ -42,7 +42,7 @@ refused_run() {
 run_bad_elfs() {
 	local name statuses dir=$OUT/elfs
 	program_build hello static || return
-	if command -v gcc > /dev/null; then
+	if can_compile; then
 		rm -rf "$dir"
 		mkdir -p "$dir"
 		gcc -O2 -Wall -Wextra -o "$OUT/make_elfs" "$TESTS/bad/make_elfs.c" &&
@@ -88,30 +88,38 @@ run_bad_scripts() {
 	done
 }
 
-# with_interpreter NAME STATUSES FILE: a good dynamic program with FILE as its interpreter.
-with_interpreter() {
-	local program=$OUT/elfs/wants-$1
-	gcc -O2 -o "$program" "$TESTS/programs/hello.c" -Wl,--dynamic-linker="$3" 2> /dev/null ||
-		{ ring_not_ok "interpreter-$1" "the program does not compile"; return; }
-	refused_run "interpreter-$1" "$2" --cores "$ONE_CORE" --mem 256M -- "$program"
-}
-
-# Those of the corpus, and others, as the interpreter of a program.
-run_bad_interpreters() {
-	local dir=$OUT/elfs name
-	command -v gcc > /dev/null || return 0
-	with_interpreter absent 127 /nowhere/ld.so
-	with_interpreter directory 126 /usr
-	with_interpreter not-executable 126 /etc/passwd
-	with_interpreter device 126 /dev/null
+# Good dynamic programs with a bad interpreter each: name, status, interpreter ('@': a file of OUT). Those of the
+# corpus are interpreters too; the last one lies where the program lies, so that both want the same addresses.
+bad_interpreters() {
+	echo 'absent 127 /nowhere/ld.so
+directory 126 /usr
+not-executable 126 /etc/passwd
+device 126 /dev/null
+same-place 126 @/bin/hello-static -no-pie'
 	for name in text machine-arm class-32 no-headers truncated-6 segments-overlap segment-wraps \
 		segment-in-kernel offset-misaligned file-exceeds-memory; do
-		with_interpreter $name 126 "$dir/$name"
+		echo "$name 126 @/elfs/$name"
 	done
-	# An interpreter that lies where the program lies: both want the same addresses.
-	gcc -O2 -no-pie -fno-pie -o "$dir/wants-same" "$TESTS/programs/hello.c" \
-		-Wl,--dynamic-linker="$(program_path hello static)" &&
-		refused_run interpreter-same-place 126 --cores "$ONE_CORE" --mem 256M -- "$dir/wants-same"
+}
+
+# bad_interpreters_build PLACE: where OUT will be when they run.
+bad_interpreters_build() {
+	bad_interpreters | while read -r name _ file flags; do
+		case $file in @*) file=$1${file#@} ;; esac
+		# shellcheck disable=SC2086
+		gcc -O2 $flags -o "$OUT/elfs/wants-$name" "$TESTS/programs/hello.c" \
+			-Wl,--dynamic-linker="$file" 2> /dev/null || return
+	done
+}
+
+run_bad_interpreters() {
+	local name status
+	! can_compile || bad_interpreters_build "$OUT" ||
+		{ ring_not_ok bad-interpreters "a program does not compile"; return; }
+	bad_interpreters > "$OUT/interpreters.list"
+	while read -r name status _; do
+		refused_run "interpreter-$name" "$status" --cores "$ONE_CORE" --mem 256M -- "$OUT/elfs/wants-$name"
+	done < "$OUT/interpreters.list"
 }
 
 run_bad_sizes() {

@@ -48,10 +48,17 @@ kill_series() {
 	ring_ok "$name"
 }
 
-# Until process $1 is gone, or a zombie: it holds nothing any more. At most five seconds.
+# A zombie holds nothing any more, unless other threads than the first are still on their way out.
+is_gone() {
+	[ ! -e "/proc/$1" ] && return
+	grep -q '^State:.Z' "/proc/$1/status" 2> /dev/null || return
+	[ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2> /dev/null | wc -l)" -le 1 ]
+}
+
+# Until process $1 is gone. At most five seconds.
 wait_gone() {
 	local tries=0
-	while [ $tries -lt 100 ] && [ -e "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2> /dev/null; do
+	while [ $tries -lt 100 ] && ! is_gone "$1"; do
 		sleep 0.05
 		tries=$((tries + 1))
 	done

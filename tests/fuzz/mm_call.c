@@ -168,13 +168,18 @@ static void call_mprotect(void)
 	s64 ret = CALL(sys_mprotect(a.va, a.len, prot));
 
 	sim_trace("mprotect %lx %lx prot %u = %ld", a.va, a.len, prot, ret);
-	if (ret == -ENOMEM && !wanted && excused) {
+	if (ret == -ENOMEM && excused) {
 		model_resync(a.va, a.va + a.len, false, prot);
 		return;
 	}
 	expect("mprotect", ret, wanted);
-	if (!ret)
-		model_protect(a.va, a.va + a.len, prot);
+	/* Up to the first page where it cannot be done. */
+	for (u64 at = a.va; at < a.va + a.len; at += PAGE_SIZE) {
+		if (model_any(at, at + PAGE_SIZE, PAGE_UNMAPPED) ||
+			(model_page(at)->nowrite && prot & ABI_PROT_W))
+			break;
+		model_protect(at, at + PAGE_SIZE, prot);
+	}
 }
 
 static void call_brk(void)

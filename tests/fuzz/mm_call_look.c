@@ -40,8 +40,11 @@ void call_madvise(void)
 	if (ret == -ENOMEM && excused)
 		return;
 	expect("madvise", ret, good ? 0 : -ENOMEM);
-	if (advice == DONTNEED && !ret)
-		model_discard(a.va, a.va + a.len);
+	/* Across holes, too. */
+	if (advice == DONTNEED)
+		for (u64 at = a.va; at < a.va + a.len; at += PAGE_SIZE)
+			if (!model_any(at, at + PAGE_SIZE, PAGE_UNMAPPED))
+				model_discard(at, at + PAGE_SIZE);
 }
 
 static u8 vec[64];

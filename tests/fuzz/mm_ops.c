@@ -13,7 +13,8 @@
 /* What vdso_map() maps; nobody looks into it here. */
 __asm__(".pushsection .data\n.balign 4096\n.globl vdso_image, vdso_image_end\n"
 	"vdso_image: .zero 8192\nvdso_image_end: .byte 0\n"
-	".balign 4096\n.globl gate_page, gate_scratch, gate_kernel, gate_end, gate_waited, futex_waiters\n"
+	".balign 4096\n.globl gate_page, gate_scratch, gate_kernel, gate_end\n"
+	".globl gate_waited, futex_waiters\n"
 	"gate_page: .zero 2048\ngate_scratch: .zero 1024\ngate_kernel: .zero 1024\ngate_end:\n"
 	"gate_waited:\nfutex_waiters: .zero 4096\n.popsection");
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/vma.h"
 #include "tests/fuzz/fuzz.h"
@@ -20,7 +21,7 @@ static struct {
 	u32 prot, flags;
 } model[PAGES];
 static struct mm mm;
-static u64 state, live;
+static u64 state, live, local;
 static bool no_memory;
 
 static u64 rnd(u64 below)
@@ -41,6 +42,11 @@ void kmem_free(void *ptr, u32 size)
 {
 	live--;
 	free(ptr);
+}
+
+void mm_local_count(u64 change)
+{
+	local += change;
 }
 
 static u64 va_of(u64 page)
@@ -70,12 +76,13 @@ static u32 check_tree(const struct vma *v, u64 lo, u64 hi, u32 priority, u64 *co
 static void check_list(u64 count)
 {
 	const struct vma *prev = NULL;
-	u64 mapped = 0, data = 0;
+	u64 mapped = 0, data = 0, here = 0;
 
 	for (const struct vma *v = mm.first; v; prev = v, v = v->next, count--) {
 		MUST(v->prev == prev && (!prev || prev->end <= v->start));
 		mapped += v->flags & VMA_ROOM ? 0 : v->end - v->start;
 		data += vma_is_data(v->prot, v->flags) ? v->end - v->start : 0;
+		here += v->flags & VMA_LOCAL ? v->end - v->start : 0;
 		for (u64 va = v->start; va < v->end; va += PAGE_SIZE) {
 			u64 page = (va - BASE) / PAGE_SIZE;
 
@@ -84,7 +91,7 @@ static void check_list(u64 count)
 		}
 	}
 	MUST(mm.last == prev && count == 0);
-	MUST(mm.mapped == mapped && mm.data == data);
+	MUST(mm.mapped == mapped && mm.data == data && local == here);
 }
 
 static void check(void)
@@ -110,7 +117,7 @@ static void check(void)
 static void add(void)
 {
 	u64 first = rnd(PAGES), n = 0, want = 1 + rnd(20);
-	static const u32 kinds[] = {0, VMA_TOUCH, VMA_ROOM, VMA_SHARED};
+	static const u32 kinds[] = {0, VMA_TOUCH, VMA_ROOM, VMA_SHARED, VMA_LOCAL};
 	u32 prot = (u32)rnd(3), flags = kinds[rnd(ARRAY_SIZE(kinds))];
 
 	while (n < want && first + n < PAGES && !model[first + n].mapped)

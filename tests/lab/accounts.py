@@ -29,12 +29,19 @@ def memory_planned(plan):
 
 
 def same_memory(wanted, got, big):
-    """`lwvmm plan` knows no program: beside 1 GiB pages it leaves out the blocks of the program's image."""
+    """`lwvmm plan` knows no program: beside 1 GiB pages it leaves out the blocks of the program's image, which
+    the small parts have between them: those behind them begin as much higher."""
     slack = 2 * MIB2 if big else 0
-    return len(wanted) == len(got) and all(
-        w["gpa"] == g["gpa"] and w["host_node"] == g["host_node"] and
-        (w == g or (w["bytes_2m"] and 0 <= g["bytes_2m"] - w["bytes_2m"] == g["size"] - w["size"] <= slack))
-        for w, g in zip(wanted, got))
+    if len(wanted) != len(got):
+        return False
+    image = 0
+    for w, g in zip(wanted, got):
+        more = g["size"] - w["size"]
+        small = dict(w, gpa=w["gpa"] + image, size=g["size"], bytes_2m=w["bytes_2m"] + more)
+        if g != w and (not w["bytes_2m"] or more < 0 or g != small):
+            return False
+        image += more
+    return image <= slack
 
 
 def why_not_as_planned(plan, account):
@@ -86,6 +93,8 @@ def main():
     folder = pathlib.Path(sys.argv[1], "accounts")
     accounts = {}
     for path in sorted(folder.glob("*.json")):
+        if path.stat().st_size == 0:
+            continue  # of a guest that was refused; another's case has failed
         try:
             accounts[path.stem] = json.loads(path.read_text())
         except ValueError as error:
@@ -94,7 +103,9 @@ def main():
         return
     result("accounts", None, f"{len(accounts)} are JSON")
     for name, account in accounts.items():
-        if len(account["marks"]) > 1 and account["vcpus"][0]["kvm"]:
+        # Pages of 4 KiB the host may move at any time (kcompactd): they are entered anew.
+        small = any(extent["bytes_4k"] for extent in account["memory"])
+        if len(account["marks"]) > 1 and account["vcpus"][0]["kvm"] and not small:
             result(f"{name}-steady", why_not_steady(account), f"{len(account['vcpus'])} vCPUs without an exit, "
                    f"but for the host's interrupts: {forced(account)}")
     for path in sorted(folder.glob("*.plan")):

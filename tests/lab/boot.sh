@@ -28,7 +28,7 @@ watch_machine() {
 	done
 }
 
-# boot MACHINE
+# boot MACHINE [BOOT_ARG]
 boot() {
 	local begin qemu status
 	begin=$(date +%s)
@@ -36,7 +36,8 @@ boot() {
 	mkfifo "$out/monitor.in"
 	: > "$out/results.log"
 	: > "$out/console.log"
-	machine_args "$1" "$kernel" "$out/job.cpio" "$out/accounts" lab.modules=kvm,out
+	# shellcheck disable=SC2086
+	machine_args "$1" "$kernel" "$out/job.cpio" "$out/accounts" lab.modules=kvm,out ${LAB_BOOT_ARGS:-} ${2:-}
 	# Open at both ends, or QEMU would wait for a writer.
 	"${machine[@]}" -monitor stdio -serial "file:$out/console.log" -serial "file:$out/results.log" \
 		<> "$out/monitor.in" > "$out/monitor.log" 2> "$out/qemu.log" 8>&- &
@@ -68,7 +69,8 @@ why_ended() {
 }
 
 # QEMU's TCG can leave the machine standing still (kvm_alive.c says how, and makes it rare). That says
-# nothing of lwvmm, so there is a second try, never a third; the first one's logs stay.
+# nothing of lwvmm, so there is a second try, never a third; the first one's logs stay. The second one shows all
+# that its kernel says.
 boot_again_if_frozen() {
 	local status
 	boot "$1"
@@ -77,7 +79,7 @@ boot_again_if_frozen() {
 		echo "# lab: the machine stood still: logs in $out/frozen; booting it once more"
 		mkdir -p "$out/frozen"
 		cp "$out"/{console,results,monitor}.log "$out/frozen/"
-		boot "$1"
+		boot "$1" ignore_loglevel
 		status=$?
 	fi
 	return $status

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
 # Runs in the lab (busybox sh): the cases of /job/cases.txt and the parts of the kvm ring in /job/parts, one
-# result line each to ttyS1. Then looks at what they left behind. Status 1 when one failed. CASE_SECONDS is set
-# by job.sh.
+# result line each to ttyS1. Then looks at what they left behind. Status 1 when one failed. CASE_SECONDS and CORES
+# are set by job.sh.
 failed=0
 
 result() {
@@ -121,8 +121,8 @@ part_results() {
 # run_part PART[/PATTERN]: natively on two CPUs that nothing is kept from, as many as the guests have.
 run_part() {
 	part_start=$(hundredths)
-	LWVMM=/job/bin/lwvmm OUT=/tmp/kvm CORES=2-3 RING=lab NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=20 \
-		CASE_SECONDS=$CASE_SECONDS dash /job/tests/kvm.sh "$1" 2>&1 < /dev/null | part_results "${1%%/*}" ||
+	LWVMM=/job/bin/lwvmm OUT=/tmp/kvm CORES=$CORES RING=lab NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=50 \
+		EXEC_RUNS=40 CASE_SECONDS=$CASE_SECONDS dash /job/tests/kvm.sh "$1" 2>&1 < /dev/null | part_results "${1%%/*}" ||
 		failed=1
 }
 

@@ -43,7 +43,7 @@ select_cases() {
 select_parts() {
 	local machine_name=$1 part pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs command bad kill soak; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec abi views trace bad kill soak; do
 		for pattern in "$@"; do
 			case $pattern in
 			'*' | "$part" | "$part/*") echo "$part" && break ;;
@@ -54,9 +54,9 @@ select_parts() {
 	touch "$out/parts"
 }
 
-# Only the programs that the selected cases run, and the one that the harness does.
+# Only the programs that the selected cases run, and those that the harness and commands do.
 lab_programs() {
-	{ echo '||kvm_alive' && cat "$out/cases.txt"; } |
+	{ printf '||%s\n' kvm_alive refuse && cat "$out/cases.txt"; } |
 		awk -F'|' 'NR == FNR { split($3, word, " "); used[word[1]] = 1; next }
 			!/^#/ { split($0, word, " "); if (word[1] in used) print }' - tests/lab/programs.txt
 }
@@ -73,7 +73,9 @@ build_one() {
 # Those that cases.txt of the kvm ring has for the lab, and those that its other parts use.
 kvm_programs() {
 	grep -q '^programs' "$out/parts" && table tests/programs/cases.txt | awk -F'|' '$5 ~ /lab/ { print $2, $3 }'
-	[ ! -s "$out/parts" ] || printf '%s\n' 'tool static' 'hello static' 'quiet static' 'steady omp'
+	[ ! -s "$out/parts" ] || printf '%s
+' 'tool static' 'hello static' 'quiet static' 'steady omp' 'args static' \
+		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static'
 }
 
 build_programs() {
@@ -86,11 +88,21 @@ build_programs() {
 	while read -r source variant; do
 		program_build "$source" "$variant" || die "$source does not build"
 	done < <(kvm_programs | sort -u)
+	if grep -q '^dynamic' "$out/parts"; then
+		dynload_build || die "dynload.c does not build"
+	fi
+	if grep -q '^abi' "$out/parts"; then
+		abi_build || die "tests/abi does not build"
+	fi
+	if grep -q '^command' "$out/parts"; then
+		postmortem_build || die "postmortem.S does not build"
+	fi
 	if grep -q '^bad' "$out/parts"; then
 		rm -rf "$lab/elfs"
 		mkdir -p "$lab/elfs"
 		gcc -O2 -o "$lab/make_elfs" tests/bad/make_elfs.c || die "make_elfs.c does not build"
 		"$lab/make_elfs" "$lab/bin/hello-static" "$lab/elfs" > "$lab/elfs.list"
+		bad_interpreters_build /tmp/kvm || die "a program with a bad interpreter does not build"
 	fi
 }
 
@@ -104,16 +116,22 @@ pack_job() {
 		cp "$lab/own/$name" "$job/bin/"
 	done < <(lab_programs)
 	if [ -s "$out/parts" ]; then
-		mkdir -p "$job/tests"
-		cp -r tests/*.sh tests/programs tests/bad "$job/tests/"
+		mkdir -p "$job/tests" "$job/docs" "$out/job/etc"
+		cp -r tests/*.sh tests/programs tests/bad tests/abi "$job/tests/"
+		cp -r docs/man "$job/docs/"
+		# Beside /usr, which the lab has from this host, what its programs need of /etc.
+		cp -rP /etc/alternatives /etc/services /etc/ld.so.cache "$out/job/etc/"
 		while read -r source variant; do
 			[ "$variant" = system ] || cp "$lab/bin/$source-$variant" "$job/out/bin/"
 		done < <(kvm_programs | sort -u)
+		! grep -q '^dynamic' "$out/parts" || cp -r "$lab/bin/dynload" "$job/out/bin/"
+		! grep -q '^abi' "$out/parts" || cp "$lab/bin/abi-static" "$job/out/bin/"
+		! grep -q '^command' "$out/parts" || cp "$lab/postmortem.elf" "$job/out/"
 		! grep -q '^bad' "$out/parts" || cp -r "$lab/elfs" "$lab/elfs.list" "$job/out/"
 	fi
 	[ ! -x "$lwvmm" ] || cp "$lwvmm" "$job/bin/lwvmm"
 	cp "$out/cases.txt" "$out/parts" tests/lab/placement.sh "$job/"
-	{ echo "CASE_SECONDS=$case_seconds"; cat "$1"; } > "$job/start"
+	{ echo "CASE_SECONDS=$case_seconds CORES=$CORES"; cat "$1"; } > "$job/start"
 	cp "$base" "$out/job.cpio"
 	(cd "$out/job" && find . | cpio --quiet -o -H newc -R 0:0) >> "$out/job.cpio"
 	rm -rf "$out/job"

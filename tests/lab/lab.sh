@@ -6,18 +6,24 @@
 # in a machine, with the same programs in its path.
 # LWVMM names the binary. out/lab has results.tap, results.xml and a folder for each machine: console.log
 # (kernel log and every output), results.log, accounts/ (what lwvmm --json wrote). The lab's kernel is kept in
-# LWVMM_LAB_CACHE. LAB_SECONDS (a machine) and LAB_CASE_SECONDS are the limits.
+# LWVMM_LAB_CACHE. LAB_SECONDS (a machine) and LAB_CASE_SECONDS are the limits. LAB_BOOT_ARGS: more arguments for
+# the lab's kernel (rdinit=/bin/cat is a boot that hangs).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export TESTS="$PWD/tests"
+CORES=2-3 # of the guests of the kvm ring
 . tests/ring.sh
 . tests/lab/machine.sh
 . tests/lab/boot.sh
 . tests/lab/job.sh
 . tests/programs/build.sh
+. tests/programs/dynamic.sh
+. tests/command_text.sh
+. tests/abi/abi.sh
+. tests/bad/input.sh
 
 lwvmm=${LWVMM:-build/lwvmm}
-seconds=${LAB_SECONDS:-900}
+seconds=${LAB_SECONDS:-1500}
 case_seconds=${LAB_CASE_SECONDS:-60}
 silence=$((case_seconds + 30))
 cache=${LWVMM_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lwvmm-lab}
@@ -94,7 +100,9 @@ if [ "${1:-}" = --shell ]; then
 	build_programs
 	pack_job tests/lab/shell.sh
 	machine_args "${2:-two}" "$kernel" "$out/job.cpio" "$out/accounts" lab.modules=kvm,out,net,vfio
-	exec "${machine[@]}" -serial mon:stdio
+	"${machine[@]}" -serial mon:stdio
+	[ $? = 33 ] || die "the shell's machine did not end by itself"
+	exit
 fi
 
 [ -x "$lwvmm" ] || die "$lwvmm is not there: run 'make build'"

@@ -40,7 +40,7 @@ machine_nodes() {
 }
 
 # machine_args SHAPE KERNEL_DIR INITRD OUT_DIR [BOOT_ARG...]: sets the array machine. The lab mounts OUT_DIR
-# on /out, for what it leaves.
+# on /out, for what it leaves, and this host's /usr, to read.
 machine_args() {
 	local shape=$1 kernel=$2 initrd=$3 left=$4 pools isolated=2-3,6-7
 	shift 4
@@ -55,6 +55,7 @@ machine_args() {
 		-netdev "hubport,id=n1,hubid=0"
 		-device "virtio-net-pci,netdev=n1,addr=4,mac=52:54:00:aa:00:02,$nic,iommu_platform=on,disable-legacy=on"
 		-virtfs "local,path=$left,mount_tag=out,security_model=none"
+		-virtfs "local,path=/usr,mount_tag=usr,security_model=none,readonly=on,multidevs=remap"
 		-device "isa-debug-exit,iobase=0xf4,iosize=4"
 		-kernel "$kernel/vmlinux" -initrd "$initrd"
 		-append "console=ttyS0 quiet panic=-1 tsc=reliable clearcpuid=112 intel_iommu=on iommu=pt isolcpus=$isolated nohz_full=$isolated default_hugepagesz=2M $pools $*")

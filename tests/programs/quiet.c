@@ -198,6 +198,8 @@ static int input(void)
 	long bytes = 0, polls = 0;
 	char byte;
 
+	printf("polling\n");
+	fflush(stdout);
 	for (;; polls++) {
 		struct pollfd p = {0, POLLIN, 0};
 		uint64_t end = check_now_ns() + PATIENCE;

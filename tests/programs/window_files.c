@@ -243,7 +243,7 @@ static void *mapper(void *arg)
 {
 	long seed = (long)arg;
 
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < 40; i++) {
 		long off = (seed * 7 + i) % 60 * PAGE, len = (1 + (seed + i) % 5) * PAGE;
 		char *map = file_map(shared_fd, len, RW, off);
 

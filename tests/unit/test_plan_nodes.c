@@ -107,6 +107,16 @@ static void first_extent_check(void)
 		ck_assert_uint_eq(plan.node[i].size, 0);
 }
 
+static void extent_check(
+	unsigned i, unsigned node, uint64_t gpa, uint64_t size, uint64_t page_size)
+{
+	ck_assert_uint_lt(i, plan.nextents);
+	ck_assert_uint_eq(plan.extent[i].guest_node, node);
+	ck_assert_uint_eq(plan.extent[i].gpa, gpa);
+	ck_assert_uint_eq(plan.extent[i].size, size);
+	ck_assert_uint_eq(plan.extent[i].page_size, page_size);
+}
+
 START_TEST(mirror)
 {
 	host_make(4, 8);
@@ -237,18 +247,63 @@ START_TEST(parts_with_1g_pages)
 	host.node[0].pool_1g = host.node[1].pool_1g = (struct host_pool){8, 8, 0};
 	made("--cores 0-1 --mem 2G@1 --page 1G");
 	nodes_check();
-	/* The 2 MiB part is on the first node that has memory, not on that of vCPU 0. */
-	ck_assert_uint_eq(plan.extent[0].guest_node, 1);
-	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
-	ck_assert_uint_eq(plan.extent[1].page_size, GIB(1));
+	/* The small part is where the memory is, not on the node of vCPU 0. */
+	ck_assert_uint_eq(plan.nextents, 2);
+	extent_check(0, 1, 0, MIB(64 + 2 * 32), MIB(2));
+	extent_check(1, 1, GIB(1), GIB(2), GIB(1));
 	first_extent_check();
-	refused("--cores 0,4 --mem 2G@0,2.5G@1 --page 1G", -EINVAL, "2.5 GiB on node 1");
+	made("--cores 0,4 --mem 2G@0,2.5G@1 --page 1G");
+	nodes_check();
+	ck_assert_uint_eq(plan.nextents, 4);
+	extent_check(0, 0, 0, MIB(128), MIB(2));
+	extent_check(1, 1, MIB(128), MIB(512), MIB(2));
+	extent_check(2, 0, GIB(1), GIB(2), GIB(1));
+	extent_check(3, 1, GIB(4), GIB(2), GIB(1));
 	made("--cores 0,4 --mem 2.5G@0,2G@1 --page 1G");
-	ck_assert_uint_eq(plan.extent[0].size, MIB(512));
-	/* auto takes 2 MiB pages where 1 GiB pages cannot be split so. */
-	made("--cores 0,4 --mem 2G@0,2.5G@1");
-	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
-	ck_assert_uint_eq(plan.node[1].size, MIB(2560));
+	extent_check(0, 0, 0, MIB(512), MIB(2));
+	extent_check(1, 1, MIB(512), MIB(128), MIB(2));
+	/* A node may do without 1 GiB pages, but not all of them. */
+	made("--cores 0,4 --mem 512M@0,2G@1");
+	ck_assert_uint_eq(plan.nextents, 3);
+	extent_check(2, 1, GIB(1), GIB(2), GIB(1));
+	ck_assert_uint_eq(plan.node[0].size, MIB(512));
+	refused("--cores 0,4 --mem 512M@0,512M@1 --page 1G", -EINVAL, "none of its nodes");
+	made("--cores 0,4 --mem 512M@0,512M@1");
+	extent_check(0, 0, 0, MIB(512), MIB(2));
+}
+END_TEST
+
+/* Each node has 2 MiB pages for what threads have that is smaller than a 1 GiB page. */
+START_TEST(small_part_on_each_node)
+{
+	char text[PLAN_NOTE_MAX];
+
+	host_make(4, 8);
+	for (unsigned i = 0; i < 4; i++)
+		host.node[i].pool_1g = (struct host_pool){8, 8, 0};
+	made("--cores 0-1,8-9,16-17,24-25 --mem 8G --page 1G");
+	nodes_check();
+	ck_assert_uint_eq(plan.nextents, 8);
+	for (unsigned i = 0; i < 4; i++) {
+		extent_check(i, i, MIB(192) * i, MIB(64 + 2 * 64), MIB(2));
+		ck_assert_uint_eq(plan.node[i].size, GIB(2) + MIB(192));
+	}
+	ck_assert_uint_eq(plan.extent[4].gpa, GIB(1));
+	ck_assert(plan_note(&plan, 0, text));
+	ck_assert_ptr_nonnull(strstr(text, "each node some for small arrays"));
+	/* What is no whole GiB is dealt out; the odd rest goes to the first. */
+	made("--cores 0,8,16 --mem 3974M --page 1G");
+	extent_check(0, 0, 0, MIB(302), MIB(2));
+	extent_check(1, 1, MIB(302), MIB(300), MIB(2));
+	extent_check(2, 2, MIB(602), MIB(300), MIB(2));
+	ck_assert_uint_eq(plan.mem, MIB(3974));
+	ck_assert(!plan_note(&plan, 0, text));
+	/* They reach beyond a GiB, and across the hole. */
+	made("--cores 0,8,16,24 --mem 1536M@0,1792M@1,1920M@2,2046M@3 --page 1G");
+	nodes_check();
+	extent_check(3, 3, MIB(512 + 768 + 896), MIB(896), MIB(2));
+	extent_check(4, 3, GIB(4), MIB(126), MIB(2));
+	ck_assert_uint_eq(plan.extent[5].gpa, GIB(5));
 }
 END_TEST
 
@@ -347,6 +402,7 @@ int main(void)
 	tcase_add_test(tc, split_refused);
 	tcase_add_test(tc, parts);
 	tcase_add_test(tc, parts_with_1g_pages);
+	tcase_add_test(tc, small_part_on_each_node);
 	tcase_add_test(tc, nodes_without_memory);
 	tcase_add_test(tc, enough_but_elsewhere);
 	tcase_add_test(tc, siblings);

@@ -295,6 +295,34 @@ START_TEST(nothing_is_lost_while_arming)
 }
 END_TEST
 
+/* The watcher goes through an epoll's ready list at the very moment the program asks it. */
+START_TEST(an_epoll_answers_beside_the_watcher)
+{
+	uint64_t p[2], epoll;
+	int pair[2];
+
+	fake_init(&f);
+	f.poll_us = 2000;
+	f.read_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	writer = dup(f.read_fd);
+	fake_run(&f);
+	ck_assert_int_eq(fake_call(&f, 0, SYS_pipe2, BUF, 0, 0, 0), 0);
+	memcpy(pair, fake_memory(&f, BUF), sizeof(pair));
+	p[0] = (uint64_t)pair[0], p[1] = (uint64_t)pair[1];
+	epoll = (uint64_t)fake_call(&f, 0, SYS_epoll_create1, 0, 0, 0, 0);
+	*(struct epoll_event *)fake_memory(&f, BUF) = (struct epoll_event){.events = EPOLLIN};
+	ck_assert_int_eq(fake_call(&f, 0, SYS_epoll_ctl, epoll, EPOLL_CTL_ADD, p[0], BUF), 0);
+	for (unsigned i = 0; i < STRESS; i++) {
+		ck_assert_int_eq(fake_call(&f, 0, SYS_epoll_wait, epoll, BUF, 1, 0), 0);
+		ck_assert_int_eq(fake_call(&f, 0, SYS_write, p[1], BUF, 1, 0), 1);
+		for (int again = 0; again < 4; again++)
+			ck_assert_int_eq(fake_call(&f, 0, SYS_epoll_wait, epoll, BUF, 1, 0), 1);
+		ck_assert_int_eq(fake_call(&f, 0, SYS_read, p[0], BUF, 9, 0), 1);
+	}
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("proxy_watch");
@@ -310,6 +338,7 @@ int main(void)
 	tcase_add_test(tc, numbers_change_their_files);
 	tcase_add_loop_test(tc, not_quiet_what_cannot_be_watched, 0, 2);
 	tcase_add_test(tc, nothing_is_lost_while_arming);
+	tcase_add_test(tc, an_epoll_answers_beside_the_watcher);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

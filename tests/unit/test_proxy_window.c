@@ -36,7 +36,7 @@ static int fd; /* the file, as a host process has it */
 
 static void setup(void)
 {
-	strcpy(path + strlen(path) - 6, "XXXXXX");
+	memcpy(path + strlen(path) - 6, "XXXXXX", sizeof("XXXXXX"));
 	fd = mkstemp(path);
 	ck_assert_int_eq(ftruncate(fd, 3 * PAGE), 0);
 	fake_init(&f);
@@ -131,7 +131,7 @@ START_TEST(a_file_in_three_places)
 	ck_assert_str_eq(host(), "disk");
 	ck_assert_int_eq(tell(AT, 5), 5);
 	ck_assert_mem_eq(fake_memory(&f, BUF), "disk", 5);
-	strcpy(host(), "ward");
+	memcpy(host(), "ward", sizeof("ward"));
 	ck_assert_int_eq(tell(AT, 5), 5);
 	ck_assert_mem_eq(fake_memory(&f, BUF), "ward", 5);
 	/* Unmapped by the log, and only that. */
@@ -179,7 +179,7 @@ START_TEST(memory_of_nobody)
 	ck_assert_uint_eq(answer()->gpa % WINDOW_CHUNK, offset);
 	ck_assert_uint_eq(answer()->inside, 2 * PAGE);
 	gpa = answer()->gpa;
-	strcpy(host(), "shared");
+	memcpy(host(), "shared", sizeof("shared"));
 	ck_assert_int_eq(tell(AT - PAGE, 7), 7);
 	ck_assert_mem_eq(fake_memory(&f, BUF), "shared", 7);
 	/* Each is another one. */
@@ -244,7 +244,7 @@ START_TEST(a_segment)
 	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, 0, 0, 0), 0);
 	ck_assert_uint_eq(answer()->len, 2 * PAGE);
 	ck_assert_uint_eq(answer()->writable, 1);
-	strcpy(mine + PAGE, "segment");
+	memcpy(mine + PAGE, "segment", sizeof("segment"));
 	ck_assert_str_eq(host() + PAGE, "segment");
 	ck_assert_int_eq(tell(AT + PAGE, 8), 8);
 	ck_assert_mem_eq(fake_memory(&f, BUF), "segment", 8);

@@ -17,7 +17,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
+#include "vmm/account.h"
 #include "vmm/control.h"
 #include "vmm/server.h"
 
@@ -41,6 +43,12 @@ static uid_t fake_uid; /* of every peer; -1: the kernel's word */
 void vm_event(struct vm *v, unsigned proc)
 {
 	events++;
+}
+
+void account_read(const struct vm *v, unsigned index, struct account_core *core)
+{
+	*core = (struct account_core){.have_kvm = true, .faults = index + 5};
+	core->kvm[STAT_EXITS] = 100;
 }
 
 void vm_interrupt_all(struct vm *v)
@@ -142,6 +150,7 @@ static union {
 	struct proto_problem problem;
 	struct proto_welcome welcome;
 	struct proto_guest guest;
+	struct proto_account account;
 } got;
 
 /* The next packet's type; 0: end of file, -1: nothing. */
@@ -340,6 +349,54 @@ START_TEST(hello_makes_a_process)
 	close(sock);
 	turn();
 	ck_assert_uint_eq(proc->state, ABI_PROC_OPEN);
+}
+END_TEST
+
+/* Ended threads, one that waits and one that runs on core 1; of another process nothing. */
+START_TEST(stat_sums_up)
+{
+	struct proto_hello hello = hello_of_us();
+	struct proto_ask ask = {PROTO_STAT, PROTO_VERSION, 0, 0};
+	struct abi_proc *proc = &vm.share->proc[0];
+	struct abi_core *core = &vm.share->core[1];
+	int sock = come(), asks = come();
+	const struct proto_usage *usage = &got.account.process[0];
+
+	vm.share->time.mult = 1ULL << 32; /* a tick is a nanosecond */
+	plan.nnodes = 1;
+	vm.share->mem_total[0] = 30;
+	vm.share->mem_free[0] = 20;
+	send(sock, &hello, sizeof(hello), 0);
+	ck_assert_int_eq(turn(), SERVER_NOTHING);
+	ck_assert_int_eq(next(sock, NULL), PROTO_WELCOME);
+	proc->dead_cpu_tsc = 1000;
+	proc->dead_local = 10;
+	proc->dead_forwarded = 3;
+	proc->memory = 4096;
+	vm.share->thread[5] =
+		(struct abi_thread){.proc = 1, .seq = 7, .cpu_tsc = 200, .local = 4};
+	vm.share->mbox[5].seq = 9;
+	vm.share->thread[6] = (struct abi_thread){.proc = 1, .cpu_tsc = 30};
+	vm.share->thread[7] = (struct abi_thread){.proc = 2, .cpu_tsc = 1ULL << 50};
+	core->running = 6 + 1;
+	core->busy_since = __rdtsc() - 1000000;
+	core->n_syscalls_local = 70;
+	core->local_since = 50;
+	send(asks, &ask, sizeof(ask), 0);
+	ck_assert_int_eq(turn(), SERVER_NOTHING);
+	ck_assert_int_eq(next(asks, NULL), PROTO_ACCOUNT);
+	ck_assert_uint_eq(got.account.nprocs, 1);
+	ck_assert_int_eq(usage->pid, getpid());
+	ck_assert_uint_ge(usage->cpu_ns, 1000 + 200 + 30 + 1000000);
+	ck_assert_uint_lt(usage->cpu_ns, 1ULL << 40);
+	ck_assert_uint_eq(usage->local, 10 + 4 + 20);
+	ck_assert_uint_eq(usage->forwarded, 3 + 2);
+	ck_assert_uint_eq(usage->mem, 4096);
+	ck_assert_uint_eq(got.account.ncores, 2);
+	ck_assert_uint_eq(got.account.core[1].core, 7);
+	ck_assert_uint_eq(got.account.core[1].exits, 100);
+	ck_assert_uint_eq(got.account.core[1].faults, 6);
+	ck_assert_uint_eq(got.account.node[0].free, 20);
 }
 END_TEST
 
@@ -582,6 +639,7 @@ int main(void)
 	tcase_add_test(tcase, other_users_are_refused);
 	tcase_add_test(tcase, dead_proxy_is_told_to_the_lwk);
 	tcase_add_test(tcase, full_table_is_said);
+	tcase_add_test(tcase, stat_sums_up);
 	tcase_add_loop_test(tcase, stop_ends_in_order, 0, 2);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -59,6 +59,9 @@ START_TEST(says_who_served)
 		shown((struct trace_call){.nr = 479, .arg = {1, 2, 3}, .ret = -ENOSYS}),
 		"[7] syscall_479(0x1, 0x2, 0x3) = -1 ENOSYS (Function not implemented) "
 		"<1.000123> refused");
+	ck_assert_str_eq(shown((struct trace_call){
+				 .nr = 490, .arg = {17, 0x1000}, .ret = 44, .own = true}),
+		"[7] lwk_fork(0x11, 0x1000, 0) = 44 <1.000123> forwarded by the LWK");
 	ck_assert_ptr_nonnull(
 		strstr(shown((struct trace_call){.nr = UINT32_MAX}), "syscall_4294967295("));
 }

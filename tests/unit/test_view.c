@@ -367,6 +367,7 @@ START_TEST(maps)
 	const struct view_inodes inodes = {{5001, 5002}};
 	struct plan plan = {
 		.nnodes = 2, .nextents = 2, .extent = {{.guest_node = 0}, {.guest_node = 1}}};
+	struct view_self policied = self;
 
 	SHOWN(view_maps(&plan, &inodes, &self, host, out));
 	ck_assert_str_eq(shown, "00400000-00c00000 rw-p 00000000 00:00 0                      "
@@ -379,6 +380,27 @@ START_TEST(maps)
 		"00400000 default heap huge anon=4 dirty=4 N0=2 N1=2 kernelpagesize_kB=2048\n"
 		"20000000 default huge anon=2 dirty=2 N1=2 kernelpagesize_kB=2048\n"
 		"3fffffc00000 default stack huge anon=1 dirty=1 N0=1 "
+		"kernelpagesize_kB=2048\n");
+	/* Policies cut runs, in whole blocks, also within a line of the host's. */
+	policied.policy_all = (struct abi_policy){.mode = 3 | 1u << 14, .nodes = 3};
+	policied.npolicies = 3;
+	policied.policy[0] =
+		(struct abi_policy){.start = 0x601000, .end = 0xa00000, .mode = 2, .nodes = 2};
+	policied.policy[1] = (struct abi_policy){
+		.start = 0x20000000, .end = 0x20200000, .mode = 5 | 1u << 15, .nodes = 7};
+	policied.policy[2] =
+		(struct abi_policy){.start = 0x20200000, .end = 0x20400000, .mode = 4};
+	SHOWN(view_numa_maps(&plan, &inodes, &policied, host, out));
+	ck_assert_str_eq(shown,
+		"00400000 interleave=relative:0-1 huge anon=1 dirty=1 N0=1 "
+		"kernelpagesize_kB=2048\n"
+		"00600000 bind:1 heap huge anon=2 dirty=2 N0=1 N1=1 kernelpagesize_kB=2048\n"
+		"00a00000 interleave=relative:0-1 huge anon=1 dirty=1 N1=1 "
+		"kernelpagesize_kB=2048\n"
+		"20000000 prefer (many)=static:0-2 huge anon=1 dirty=1 N1=1 "
+		"kernelpagesize_kB=2048\n"
+		"20200000 local huge anon=1 dirty=1 N1=1 kernelpagesize_kB=2048\n"
+		"3fffffc00000 interleave=relative:0-1 stack huge anon=1 dirty=1 N0=1 "
 		"kernelpagesize_kB=2048\n");
 	SHOWN(view_maps(&plan, &inodes, &self, "rubbish", out));
 	ck_assert_str_eq(shown, "");

@@ -47,7 +47,7 @@ static unsigned fds(void)
 
 static void setup(void)
 {
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", sizeof("XXXXXX"));
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(window_create(&w, GPA, SIZE, &problem), 0);
@@ -137,7 +137,7 @@ START_TEST(one_file_one_address)
 	fd = open("c", O_RDWR);
 	ck_assert_int_eq(pwrite(fd, "gone", 4, PAGE), 4);
 	ck_assert_str_eq(host(first), "gone");
-	strcpy(host(first), "back");
+	memcpy(host(first), "back", sizeof("back"));
 	ck_assert_int_eq(pread(fd, (char[4]){0}, 4, PAGE), 4);
 	close(fd);
 }
@@ -266,8 +266,8 @@ START_TEST(a_reader_s_file_becomes_a_writer_s)
 	ck_assert_int_eq(map(open("a", O_RDWR), true, CHUNK, PAGE), 0);
 	ck_assert_uint_eq(at.gpa, gpa + CHUNK);
 	ck_assert_int_eq(*host(gpa + CHUNK), 'x');
-	strcpy(host(gpa), "first");
-	strcpy(host(gpa + CHUNK), "second");
+	memcpy(host(gpa), "first", sizeof("first"));
+	memcpy(host(gpa + CHUNK), "second", sizeof("second"));
 	/* And stays so when the writer goes. */
 	window_put(&w, gpa + CHUNK, PAGE);
 	window_sweep(&w);
@@ -369,7 +369,7 @@ START_TEST(segments)
 
 	ck_assert_int_ge(id, 0);
 	mine = shmat(id, NULL, 0);
-	strcpy(mine, "host");
+	memcpy(mine, "host", sizeof("host"));
 	ck_assert_int_eq(window_attach(&w, id, SHM_RDONLY, &at), 0);
 	gpa = at.gpa;
 	ck_assert_uint_eq(at.len, 2 * CHUNK + PAGE);
@@ -379,7 +379,7 @@ START_TEST(segments)
 	ck_assert_int_ne(madvise(host(gpa), PAGE, MADV_POPULATE_WRITE), 0);
 	ck_assert_int_eq(window_attach(&w, id, 0, &at), 0);
 	ck_assert_uint_eq(at.gpa, gpa);
-	strcpy(host(gpa) + 2 * CHUNK, "guest");
+	memcpy(host(gpa) + 2 * CHUNK, "guest", sizeof("guest"));
 	ck_assert_str_eq(mine + 2 * CHUNK, "guest");
 	/* Its end comes when the last chunk is let go, not part by part. */
 	ck_assert_int_eq(shmctl(id, IPC_RMID, NULL), 0);

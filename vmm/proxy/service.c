@@ -100,7 +100,9 @@ static void service_serve(struct service *service)
 	if (window_is_call(mbox->nr))
 		mbox->ret = window_call(common->window, mbox, service->slot);
 	else if (!exe_answer(common->exe, mbox))
-		mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+		do
+			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
+		while (watch_missed(common->watch, mbox, &call));
 	watch_end(common->watch, mbox, &call);
 	if (mbox->ret == -EPIPE || mbox->ret == -EFBIG)
 		signal = signal_raised();

@@ -65,20 +65,23 @@ static void line_add(struct trace *trace, const char *line, size_t len)
 static void line_print(struct trace *trace, const struct trace_call *call)
 {
 	char line[TRACE_LINE_MAX];
+	size_t len = trace_line(call, line);
 
-	line_add(trace, line, trace_line(call, line));
+	line_add(trace, line, len);
 }
 
 static void lost_print(struct trace *trace, uint32_t lost)
 {
 	char line[128];
+	int len;
 
-	if (lost != trace->lost)
-		line_add(trace, line,
-			(size_t)snprintf(line, sizeof(line),
-				"--- %u calls are missing here: they came faster than this "
-				"file takes them ---\n",
-				lost - trace->lost));
+	if (lost == trace->lost)
+		return;
+	len = snprintf(line, sizeof(line),
+		"--- %u calls are missing here: they came faster than this file takes them "
+		"---\n",
+		lost - trace->lost);
+	line_add(trace, line, (size_t)len);
 	trace->lost = lost;
 }
 

@@ -130,7 +130,7 @@ static bool hit_find(const struct viewer *v, const struct call *call,
 static bool flags_find(const struct viewer *v, const struct call *call,
 	const struct abi_mbox *mbox, uint64_t *flags)
 {
-	struct open_how how;
+	struct open_how how = {0};
 
 	*flags = call->flags ? mbox->arg[call->flags] : 0;
 	if (!call->how)

@@ -62,13 +62,28 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* Another open may be about to change them: read until nobody did. */
+static void policies_read(const struct abi_proc *proc, struct view_self *self)
+{
+	uint32_t turn;
+
+	do {
+		turn = __atomic_load_n(&proc->policy_turn, __ATOMIC_ACQUIRE);
+		self->npolicies =
+			proc->npolicies < ABI_POLICIES ? proc->npolicies : ABI_POLICIES;
+		self->policy_all = proc->policy_all;
+		memcpy(self->policy, proc->policy, sizeof(self->policy));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (turn & 1 || turn != __atomic_load_n(&proc->policy_turn, __ATOMIC_RELAXED));
+}
+
 static struct view_self self_now(const struct viewer *v)
 {
 	const struct abi_proc *proc = &v->share->proc[v->welcome->proc];
 	unsigned n = v->welcome->plan.nvcpus;
 	uint64_t all = n < 64 ? (1ULL << n) - 1 : ~0ULL;
 
-	return (struct view_self){
+	struct view_self self = {
 		.name = base_name(v->job->program->path),
 		.threads = __atomic_load_n(&proc->nthreads, __ATOMIC_RELAXED),
 		.affinity = proc->affinity ? proc->affinity & all : all,
@@ -76,6 +91,9 @@ static struct view_self self_now(const struct viewer *v)
 		.brk = proc->exec.brk,
 		.stack = proc->exec.stack_top - 1,
 	};
+
+	policies_read(proc, &self);
+	return self;
 }
 
 /* The host's file as a string; "" if it cannot be read. free() it; NULL: no memory. */

@@ -47,6 +47,7 @@ struct watch {
 /* What a service remembers over a call. */
 struct watch_call {
 	uint64_t gen, tables;
+	unsigned tries;
 	bool looks; /* poll(), select() or epoll_wait() with timeout 0 */
 	uint64_t set[3][ABI_WATCH_FDS / 64]; /* select()'s, which the call changes */
 };
@@ -57,6 +58,8 @@ void watch_init(struct watch *w, struct abi_watch *share);
 /* Service, around the call that the mailbox asks for: before it is made; and once mbox->ret is
  * there, before the LWK is told. */
 void watch_begin(const struct watch *w, const struct abi_mbox *mbox, struct watch_call *call);
+/* The host's answer is wrong because of us: the call is to be made again. */
+bool watch_missed(const struct watch *w, const struct abi_mbox *mbox, struct watch_call *call);
 void watch_end(struct watch *w, const struct abi_mbox *mbox, const struct watch_call *call);
 
 /*

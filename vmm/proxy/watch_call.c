@@ -8,6 +8,8 @@
 #include "vmm/proxy/memory.h"
 #include "vmm/proxy/watch.h"
 
+#define TRIES 16 /* of a call whose answer the watcher spoils each time */
+
 /*
  * What a program may know, or have changed, once it has a call's answer. A call that is not
  * listed may do all. POLLS: something, if it has found something.
@@ -131,8 +133,28 @@ void watch_begin(const struct watch *w, const struct abi_mbox *mbox, struct watc
 {
 	call->gen = __atomic_load_n(&w->share->gen, __ATOMIC_SEQ_CST);
 	call->tables = __atomic_load_n(&w->tables, __ATOMIC_SEQ_CST);
+	call->tries = 0;
 	call->looks = effect[mbox->nr % ABI_MAX_CALLS] == POLLS && timeout_zero(w, mbox) &&
 		      (!is_select(mbox->nr) || sets_read(w, mbox, call));
+}
+
+/*
+ * epoll_wait() with timeout 0 looks at the epoll without its lock, and finds nothing while
+ * another thread goes through the ready ones: as our watcher does when it has been woken.
+ * poll() of the epoll takes the lock. So the answer of a program's own epoll, which nobody else
+ * waits for, is as sure as natively.
+ */
+bool watch_missed(const struct watch *w, const struct abi_mbox *mbox, struct watch_call *call)
+{
+	struct pollfd epoll = {(int)mbox->arg[0], POLLIN, 0};
+
+	if (!call->looks || mbox->ret ||
+		__atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == WATCHER_NEW)
+		return false;
+	if (mbox->nr != ABI_NR_epoll_wait && mbox->nr != ABI_NR_epoll_pwait &&
+		mbox->nr != ABI_NR_epoll_pwait2)
+		return false;
+	return call->tries++ < TRIES && poll(&epoll, 1, 0) == 1;
 }
 
 static void select_quiet(struct watch *w, const struct watch_call *call)

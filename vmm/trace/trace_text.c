@@ -19,7 +19,13 @@
 #define RESTART_LAST  514
 
 #define NAME(nr, name, ...) [nr] = #name,
-static const char *const names[ABI_MAX_CALLS] = {ABI_SYSCALLS(NAME)};
+static const char *const names[ABI_MAX_CALLS] = {
+	ABI_SYSCALLS(NAME)
+		/* The LWK's own calls of its proxy: the window's and those of processes. */
+		[480] = "lwk_map_file",
+	[481] = "lwk_window_fault", [482] = "lwk_window_grow", [483] = "lwk_window_dup",
+	[484] = "lwk_shmat", [485] = "lwk_shmsize", [490] = "lwk_fork", [491] = "lwk_vfork",
+	[492] = "lwk_exec", [493] = "lwk_leave", [494] = "lwk_children"};
 static const struct abi_call calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(ABI_CALL_ROW)};
 
 void trace_put(struct trace_out *out, const char *fmt, ...)
@@ -29,7 +35,9 @@ void trace_put(struct trace_out *out, const char *fmt, ...)
 	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(out->at, room, fmt, args);
+	/* The analyzer does not see va_start() where it follows a call into here. */
+	n = vsnprintf(
+		out->at, room, fmt, args); /* NOLINT(clang-analyzer-valist.Uninitialized) */
 	va_end(args);
 	if (n > 0)
 		out->at += (size_t)n < room ? (size_t)n : room - 1;
@@ -130,16 +138,19 @@ size_t trace_line(const struct trace_call *call, char line[TRACE_LINE_MAX])
 {
 	/* Room for a newline, whatever is cut off. */
 	struct trace_out out = {line, line + TRACE_LINE_MAX - 1};
-	bool known = call->nr < ABI_MAX_CALLS && names[call->nr];
+	const char *name = call->nr < ABI_MAX_CALLS ? names[call->nr] : NULL;
 
 	line[0] = '\0';
 	trace_put(&out, "[%u] ", call->tid);
-	if (known) {
-		trace_put(&out, "%s(", names[call->nr]);
+	if (name && calls[call->nr].class != ABI_UNKNOWN) {
+		trace_put(&out, "%s(", name);
 		put_args(&out, call);
 	} else {
-		trace_put(&out, "syscall_%u(%#lx, %#lx, %#lx", call->nr, call->arg[0],
-			call->arg[1], call->arg[2]);
+		if (name)
+			trace_put(&out, "%s(", name);
+		else
+			trace_put(&out, "syscall_%u(", call->nr);
+		trace_put(&out, "%#lx, %#lx, %#lx", call->arg[0], call->arg[1], call->arg[2]);
 	}
 	if (call->left) {
 		put_end(&out, call);

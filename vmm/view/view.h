@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "guest-lwk/abi/share.h"
 #include "numa/plan.h"
 
 #define VIEW_MAX_CACHES 6 /* of a CPU */
@@ -97,6 +98,9 @@ struct view_self {
 	uint64_t affinity;   /* guest CPUs */
 	unsigned cpu;        /* where the thread that looks runs */
 	uint64_t brk, stack; /* an address of the heap, one of the main thread's stack */
+	/* Memory policies: of ranges by address, and of all else. */
+	unsigned npolicies;
+	struct abi_policy policy_all, policy[ABI_POLICIES];
 };
 
 /* `host` is the text of the host's file of the same name. */

@@ -11,10 +11,21 @@
 #include "guest-lwk/abi/layout.h"
 #include "vmm/view/view.h"
 
-/* Neighbours in the program's addresses. */
+/* Neighbours in the program's addresses, of one policy where that matters. */
 struct run {
 	uint64_t start, end;
 	uint64_t blocks[PLAN_MAX_NODES];
+	const struct abi_policy *policy;
+};
+
+/* The rest of the host's text, and where in its first line. */
+struct walk {
+	const struct plan *plan;
+	const struct view_inodes *inodes;
+	const struct view_self *self;
+	const char *host;
+	uint64_t at;
+	bool by_policy;
 };
 
 static const struct plan_extent *extent_find(
@@ -45,27 +56,58 @@ static bool line_read(const char *line, uint64_t *from, uint64_t *to, uint64_t *
 	return true;
 }
 
-/* The next run of guest memory; moves *host on. False: there is no more. */
-static bool run_next(const struct plan *plan, const struct view_inodes *inodes,
-	const char **host, struct run *run)
+/*
+ * The policy at an address; *to is where another one begins, if that is before. In whole
+ * blocks: of several in a block, that of the last of them is told.
+ */
+static const struct abi_policy *policy_at(
+	const struct view_self *self, uint64_t address, uint64_t *to)
+{
+	for (unsigned i = 0; i < self->npolicies; i++) {
+		uint64_t start = self->policy[i].start & ~(ABI_BLOCK_SIZE - 1);
+		uint64_t end =
+			(self->policy[i].end + ABI_BLOCK_SIZE - 1) & ~(ABI_BLOCK_SIZE - 1);
+
+		if (address < start) {
+			*to = start < *to ? start : *to;
+			break;
+		}
+		if (address < end) {
+			*to = end < *to ? end : *to;
+			return &self->policy[i];
+		}
+	}
+	return &self->policy_all;
+}
+
+/* The next run of guest memory; moves the walk on. False: there is no more. */
+static bool run_next(struct walk *walk, struct run *run)
 {
 	*run = (struct run){0};
-	while (**host) {
-		const char *end = strchr(*host, '\n');
-		uint64_t from, to, inode;
+	while (*walk->host) {
+		const char *end = strchr(walk->host, '\n');
+		const struct abi_policy *policy = NULL;
 		const struct plan_extent *extent;
+		uint64_t from, to, inode, line_end;
 
-		if (!line_read(*host, &from, &to, &inode) || from >= ABI_USER_END)
+		if (!line_read(walk->host, &from, &line_end, &inode) || from >= ABI_USER_END)
 			break;
-		extent = extent_find(plan, inodes, inode);
-		if (extent && run->end && from != run->end)
+		from = walk->at > from ? walk->at : from;
+		to = line_end;
+		if (walk->by_policy)
+			policy = policy_at(walk->self, from, &to);
+		extent = extent_find(walk->plan, walk->inodes, inode);
+		if (extent && run->end && (from != run->end || policy != run->policy))
 			break;
 		if (extent) {
 			run->start = run->end ? run->start : from;
 			run->end = to;
+			run->policy = policy;
 			run->blocks[extent->guest_node] += (to - from) / ABI_BLOCK_SIZE;
 		}
-		*host = end ? end + 1 : "";
+		walk->at = to;
+		if (to == line_end)
+			walk->host = end ? end + 1 : "";
 	}
 	return run->end != 0;
 }
@@ -85,9 +127,10 @@ static const char *run_name(const struct run *run, const struct view_self *self)
 void view_maps(const struct plan *plan, const struct view_inodes *inodes,
 	const struct view_self *self, const char *host, FILE *out)
 {
+	struct walk walk = {.plan = plan, .inodes = inodes, .host = host};
 	struct run run;
 
-	while (run_next(plan, inodes, &host, &run)) {
+	while (run_next(&walk, &run)) {
 		const char *name = run_name(&run, self);
 		int len =
 			fprintf(out, "%08lx-%08lx rw-p 00000000 00:00 0 ", run.start, run.end);
@@ -98,28 +141,48 @@ void view_maps(const struct plan *plan, const struct view_inodes *inodes,
 	}
 }
 
-/*
- * The policy of a mapping: all that is not said otherwise is "default". The LWK knows better;
- * when it publishes its policies, this is where they are looked up.
- */
-static const char *policy_name(void)
+/* As the kernel prints it (mpol_to_str), the nodes being the guest's. */
+static void policy_print(const struct abi_policy *policy, FILE *out)
 {
-	return "default";
+	static const char *const name[] = {
+		"default", "prefer", "bind", "interleave", "local", "prefer (many)"};
+	const unsigned is_static = 1u << 15, is_relative = 1u << 14, flags = 7u << 13;
+	unsigned mode = policy->mode & ~flags;
+	uint16_t list[64];
+	char text[160];
+	unsigned n = 0;
+
+	fputs(mode < sizeof(name) / sizeof(name[0]) ? name[mode] : "unknown", out);
+	if (policy->mode & is_static)
+		fputs("=static", out);
+	else if (policy->mode & is_relative)
+		fputs("=relative", out);
+	for (unsigned i = 0; i < 64; i++)
+		if (policy->nodes >> i & 1)
+			list[n++] = (uint16_t)i;
+	if (!n)
+		return;
+	cpulist_format(list, n, text, sizeof(text));
+	fprintf(out, ":%s", text);
 }
 
 void view_numa_maps(const struct plan *plan, const struct view_inodes *inodes,
 	const struct view_self *self, const char *host, FILE *out)
 {
+	struct walk walk = {
+		.plan = plan, .inodes = inodes, .self = self, .host = host, .by_policy = true};
 	struct run run;
 
-	while (run_next(plan, inodes, &host, &run)) {
+	while (run_next(&walk, &run)) {
 		const char *name = run_name(&run, self);
 		uint64_t sum = 0;
 
 		for (unsigned i = 0; i < plan->nnodes; i++)
 			sum += run.blocks[i];
-		fprintf(out, "%08lx %s%s%s huge anon=%lu dirty=%lu", run.start, policy_name(),
-			name ? " " : "", name ? name : "", sum, sum);
+		fprintf(out, "%08lx ", run.start);
+		policy_print(run.policy, out);
+		fprintf(out, "%s%s huge anon=%lu dirty=%lu", name ? " " : "", name ? name : "",
+			sum, sum);
 		for (unsigned i = 0; i < plan->nnodes; i++)
 			if (run.blocks[i])
 				fprintf(out, " N%u=%lu", i, run.blocks[i]);

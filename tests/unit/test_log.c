@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The LWK's end of the mapping log: who appends much is held before the log is full, without a
+ * lock, until the proxy has caught up, and nobody else is.
+ */
+#include <asm/prctl.h>
+#include <check.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "guest-lwk/fwd.h"
+#include "guest-lwk/process.h"
+#include "guest-lwk/sys.h"
+
+#define HOLD (ABI_LOG_RECORDS * 3 / 4)
+
+struct machine machine;
+static struct abi_share share;
+static struct process proc, other;
+static struct thread thread;
+static struct core core;
+static unsigned bells, sleeps;
+static unsigned sleeps_until_applied, sleeps_until_signal;
+
+/* ---- what log.c asks of the kernel ---- */
+
+void process_bell(const struct process *process)
+{
+	ck_assert_ptr_eq(process, &proc);
+	ck_assert_uint_eq(process->share->want_ack, 1);
+	bells++;
+}
+
+s64 sleep_for(u32 clock, u64 ns, u64 rem)
+{
+	ck_assert_uint_eq(rem, 0);
+	ck_assert_uint_gt(ns, 0);
+	if (++sleeps == sleeps_until_applied)
+		proc.share->log_applied = proc.share->log_head;
+	ck_assert_uint_lt(sleeps, 100);
+	return sleeps == sleeps_until_signal ? -ERESTARTNOHAND : 0;
+}
+
+static void set_up(void)
+{
+	machine.share = &share;
+	proc.index = 3;
+	proc.share = &share.proc[3];
+	proc.share->state = ABI_PROC_RUNNING;
+	proc.share->log_head = proc.share->log_applied = 70000; /* as of a later process */
+	thread.proc = &proc;
+	core.self = &core;
+	core.current = &thread;
+	ck_assert_int_eq(syscall(SYS_arch_prctl, ARCH_SET_GS, &core), 0);
+}
+
+static void append(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		u64 before = proc.share->log_head;
+
+		ck_assert_uint_eq(log_append(&proc, ABI_LOG_MAP, i, 2, 3), before + 1);
+		ck_assert_uint_eq(share.log[3][before % ABI_LOG_RECORDS].va, i);
+	}
+}
+
+START_TEST(asks_in_time_and_once)
+{
+	append(ABI_LOG_RECORDS / 2);
+	ck_assert_uint_eq(bells, 0);
+	append(HOLD - ABI_LOG_RECORDS / 2);
+	ck_assert_uint_eq(bells, 1);
+	ck_assert(!thread.log_behind && !thread.signals.work);
+}
+END_TEST
+
+START_TEST(holds_before_it_is_full)
+{
+	append(HOLD + 1);
+	ck_assert(thread.log_behind && thread.signals.work);
+	sleeps_until_applied = 5;
+	log_catch_up(&thread);
+	ck_assert_uint_eq(sleeps, 5);
+	ck_assert(!thread.log_behind);
+	ck_assert_uint_eq(bells, 2);
+	/* And again, and not when it is not needed. */
+	append(HOLD + 1);
+	ck_assert(thread.log_behind);
+	proc.share->log_applied = proc.share->log_head;
+	log_catch_up(&thread);
+	ck_assert_uint_eq(sleeps, 5);
+}
+END_TEST
+
+/* A program whose proxy is stopped can be killed. */
+START_TEST(a_signal_ends_the_wait)
+{
+	append(HOLD + 1);
+	sleeps_until_signal = 3;
+	log_catch_up(&thread);
+	ck_assert_uint_eq(sleeps, 3);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_a_proxy_that_is_gone)
+{
+	proc.share->state = ABI_PROC_GONE;
+	append(3 * ABI_LOG_RECORDS);
+	log_catch_up(&thread);
+	ck_assert_uint_eq(sleeps, 0);
+}
+END_TEST
+
+/* Core 0 reaps a process in whatever thread's kernel entry the event came. */
+START_TEST(holds_no_other_process)
+{
+	thread.proc = &other;
+	append(HOLD + 100);
+	ck_assert(!thread.log_behind && !thread.signals.work);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("log");
+	TCase *tc = tcase_create("log");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, set_up, NULL);
+	tcase_add_test(tc, asks_in_time_and_once);
+	tcase_add_test(tc, holds_before_it_is_full);
+	tcase_add_test(tc, a_signal_ends_the_wait);
+	tcase_add_test(tc, nobody_waits_for_a_proxy_that_is_gone);
+	tcase_add_test(tc, holds_no_other_process);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

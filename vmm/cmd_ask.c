@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/cmd_ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vmm/control.h"
+#include "vmm/lease.h"
+
+#define QUERY_MS 5000
+
+int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout_ms,
+	int wait_ms, union answer *answer, struct problem *problem)
+{
+	struct proto_ask packet = {type, PROTO_VERSION, timeout_ms, 0};
+	struct pollfd ready = {.fd = sock, .events = POLLIN};
+	ssize_t n = send(sock, &packet, sizeof(packet), MSG_NOSIGNAL);
+	int came;
+
+	*answer = (union answer){0};
+	do
+		came = n < 0 ? -1 : poll(&ready, 1, wait_ms);
+	while (came < 0 && n >= 0 && errno == EINTR);
+	if (!came)
+		return problem_set(problem, -ETIMEDOUT, EXIT_LWVMM_FAILED,
+			"guest %s: its VMM does not answer: see `lwvmm ps`, kill its pid if it "
+			"stays so",
+			name);
+	/* Closed with the question unread: that is said before its last words. */
+	do
+		n = came > 0 ? recv(sock, answer, sizeof(*answer), 0) : -1;
+	while (n < 0 && came > 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n == sizeof(answer->problem) && answer->type == PROTO_PROBLEM) {
+		answer->problem.text[sizeof(answer->problem.text) - 1] = '\0';
+		return problem_set(
+			problem, -EIO, EXIT_LWVMM_FAILED, "%s", answer->problem.text);
+	}
+	if (n <= 0)
+		return problem_set(problem, -EPIPE, EXIT_LWVMM_FAILED,
+			"guest %s: the VMM is gone: it ended or was killed", name);
+	return 0;
+}
+
+static bool guest_sound(const struct proto_guest *guest)
+{
+	return guest->type == PROTO_GUEST && guest->ncores <= PLAN_MAX_VCPUS &&
+	       guest->nprocs <= ABI_MAX_PROCS;
+}
+
+static bool account_sound(const struct proto_account *account)
+{
+	return account->type == PROTO_ACCOUNT && account->ncores <= PLAN_MAX_VCPUS &&
+	       account->nprocs <= ABI_MAX_PROCS && account->nnodes <= ABI_MAX_NODES;
+}
+
+int guest_query(
+	const char *name, enum proto_type type, union answer *answer, struct problem *problem)
+{
+	int sock = control_connect(LEASE_DIR, name, false, problem);
+	int err;
+
+	if (sock < 0)
+		return sock;
+	err = guest_ask(sock, name, type, 0, QUERY_MS, answer, problem);
+	close(sock);
+	if (err)
+		return err;
+	if (type == PROTO_QUERY ? guest_sound(&answer->guest) : account_sound(&answer->account))
+		return 0;
+	return problem_set(problem, -EPROTO, EXIT_LWVMM_FAILED,
+		"guest %s: its answer makes no sense: is it another version of lwvmm?", name);
+}
+
+int cmd_unknown_word(const char *command, const char *word, struct problem *problem)
+{
+	return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
+		"%s: %s: not expected: see lwvmm %s --help", command, word, command);
+}
