@@ -126,6 +126,8 @@ static void mbox_clear(const struct process *proc, struct abi_mbox *mbox)
 		(mbox->nr == ABI_CALL_MAP_FILE || mbox->nr == ABI_CALL_WINDOW_GROW ||
 			mbox->nr == ABI_CALL_SHMAT))
 		pmem_free_window(a->gpa, a->len, 0, proc->index, proc->share->log_head);
+	/* A copy that it died in holds nobody's memory any more. */
+	machine.share->peer[mbox - machine.share->mbox] = 0;
 	store_release(&mbox->state, ABI_MBOX_IDLE);
 }
 

@@ -87,7 +87,6 @@ static void thread_clear(struct thread *t, struct process *proc)
 	t->affinity = proc->affinity;
 	t->account = &machine.share->thread[slot];
 	*t->account = (struct abi_thread){.seq = machine.share->mbox[slot].seq};
-	machine.share->peer[slot] = 0; /* of a call that its last thread died in */
 }
 
 /* False: the process is ending. */

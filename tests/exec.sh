@@ -400,7 +400,8 @@ gone: errno 3)' exec_copy_between
 	check exec-killed 7 'killed: 137
 after it: 4' exec_killed
 	check exec-crash 139 'beside it: 7' exec_crash
-	check exec-exhausted 0 'no room: 1
+	check exec-exhausted 0 'no memory
+no room: 1
 ready' exec_exhausted
 	check exec-stop-and-continue 7 continued exec_stopped_and_continued
 	check exec-ps 143 "tool sleep

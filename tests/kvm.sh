@@ -3,9 +3,9 @@
 # shellcheck shell=dash
 # kvm.sh [PART[/PATTERN]...]: the kvm ring: guests on this machine's KVM. Parts: programs (native against
 # guest), dynamic (the same with libraries and scripts), command (what `lwvmm run` promises), exec (many
-# processes in one guest), abi (each system call, native against guest), views (what programs see of the
-# machine), trace (their calls, shown), bad (bad input), kill (signals at any moment), soak. Also runs in the
-# lab under busybox, with RING=lab and programs compiled before.
+# processes in one guest), apps (real programs and MPI), abi (each system call, native against guest), views
+# (what programs see of the machine), trace (their calls, shown), bad (bad input), kill (signals at any moment),
+# soak. Also runs in the lab under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
 #   SOAK_RUNS  of hello in soak [200]      EXEC_RUNS  in one guest, one after the other [200]
@@ -31,6 +31,7 @@ EXEC_RUNS=${EXEC_RUNS:-200}
 . tests/views.sh
 . tests/exec.sh
 . tests/window.sh
+. tests/apps.sh
 . tests/trace.sh
 . tests/abi/abi.sh
 . tests/bad/input.sh
@@ -66,7 +67,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs dynamic command exec window abi views trace bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec window apps abi views trace bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -77,6 +78,7 @@ for part; do
 	views) run_views ;;
 	exec) run_exec ;;
 	window) run_window ;;
+	apps) run_apps ;;
 	trace) run_trace ;;
 	abi) run_abi ;;
 	bad) run_bad_input && run_bad_host ;;

@@ -6,6 +6,7 @@ set -euo pipefail
 
 build="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev check"
 test="$build g++ gfortran python3-numpy libopenblas0-pthread clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck strace musl-tools procps util-linux numactl hwloc-nox libnuma-dev libhwloc-dev"
+apps="mpich libmpich-dev openmpi-bin libopenmpi-dev hpcc lammps lammps-examples gromacs gromacs-data"
 lab="$build qemu-system-x86 busybox-static cpio kmod xz-utils musl-tools python3 numactl hwloc-nox util-linux"
 
 as_root() {
@@ -46,13 +47,13 @@ install() {
 for group in "$@"; do
 	case $group in
 	build) install $build ;;
-	test) install $test ;;
+	test) install $test $apps ;;
 	lab)
 		install $lab
 		# The lab's kernel is downloaded, not installed: for that apt must know it.
 		apt-cache show linux-image-amd64 > /dev/null 2>&1 || update
 		;;
-	all) install $build $test $lab ;;
+	all) install $build $test $apps $lab ;;
 	update) update ;;
 	*) echo "install-deps.sh: $group: no such group: use build, test, lab, all or update" >&2; exit 2 ;;
 	esac

@@ -117,8 +117,10 @@ static int do_hold(char **arg)
 	size_t len = (size_t)atol(arg[0]) << 20;
 	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
+	if (p == MAP_FAILED) {
+		puts("no memory");
 		return 1;
+	}
 	memset(p, 1, len);
 	return do_sleep(arg);
 }
