@@ -91,12 +91,19 @@ static bool call_in_flight(const struct janitor *j, const struct abi_reclaim_rec
 	return false;
 }
 
-/* The same for a call of another process that copies from or to this one's memory. */
+/*
+ * The same for a call of another process that copies from or to this one's memory. A request
+ * made later finds the block unmapped here as well; one that is only being prepared may itself
+ * wait for the memory.
+ */
 static bool peer_in_flight(const struct janitor *j, const struct abi_reclaim_rec *rec)
 {
 	for (unsigned i = 0; i < ABI_MAX_THREADS; i++) {
+		uint32_t state = __atomic_load_n(&j->share->mbox[i].state, __ATOMIC_ACQUIRE);
 		uint64_t peer = __atomic_load_n(&j->share->peer[i], __ATOMIC_RELAXED);
 
+		if (state != ABI_MBOX_REQUEST && state != ABI_MBOX_RUNNING)
+			continue;
 		if (peer && ABI_PEER_PROC(peer) == rec->proc && ABI_PEER_POS(peer) < rec->pos)
 			return true;
 	}

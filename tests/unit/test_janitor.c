@@ -158,12 +158,15 @@ START_TEST(test_waits_for_peer)
 	share->peer[700] = ABI_PEER(PROC, 9);
 	share->peer[701] = ABI_PEER(PROC, 10); /* knows of it */
 	share->peer[702] = ABI_PEER(PROC + 1, 9);
+	share->peer[703] = ABI_PEER(PROC, 9); /* its call has not begun */
+	for (unsigned i = 700; i < 703; i++)
+		share->mbox[i].state = ABI_MBOX_RUNNING;
 	reclaim(1, 10);
 	ck_assert_uint_eq(janitor_step(j), 1);
 	share->proc[PROC].state = ABI_PROC_GONE;
 	ck_assert_uint_eq(janitor_step(j), 1);
 	ck_assert_uint_eq(ram[BLOCK], 0xff);
-	share->peer[700] = 0;
+	share->mbox[700].state = ABI_MBOX_DONE;
 	ck_assert_uint_eq(janitor_step(j), 0);
 	ck_assert_uint_eq(ram[BLOCK], 0);
 }
