@@ -61,6 +61,7 @@ static s64 blocks_get(struct copy *c, u64 va, u64 want)
 		if (!pmem_wait())
 			return -ENOMEM;
 	c->to->committed += c->left * BLOCK_SIZE;
+	WRITE_ONCE(c->proc->share->memory, c->to->committed);
 	log_append(c->proc, ABI_LOG_MAP, va, c->left * BLOCK_SIZE, c->block);
 	return 0;
 }

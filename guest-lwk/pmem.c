@@ -346,6 +346,7 @@ void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 		spin_lock(&pmem_lock);
 		pending_bytes += part;
 		r->npending += part / BLOCK_SIZE;
+		machine.share->mem_free[r->node] += part; /* in nobody's use any more */
 		reclaim_add(&(struct abi_reclaim_rec){
 			.gpa = gpa, .len = part, .va = va, .pos = log_pos, .proc = proc});
 		spin_unlock(&pmem_lock);

@@ -289,7 +289,7 @@ few in all' quiet_polls
 beside it: 9' two_guests
 	check threads-apart 143 "VMM on core 1: 1
 $(printf '%x' $((0x$(allowed_mask < /proc/self/status) & ~2)))" threads_apart
-	check account-is-json 0 'calls guest kvm marks marks_lost memory ms nested_pages recycled tsc_khz vcpus' account_is_json
+	check account-is-json 0 'calls guest kvm marks marks_lost memory ms nested_pages recycled tsc_khz vcpus window' account_is_json
 	check own-commands 0 '' own_commands
 	run_command_text
 }
