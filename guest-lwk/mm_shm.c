@@ -86,6 +86,15 @@ static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 
 	return va;
 }
 
+/* Neither sum may wrap: the address is the program's, the size the proxy's word. */
+static bool may_lie(u64 addr, u64 size)
+{
+	if (size > ABI_MMAP_TOP)
+		return false;
+	return !addr ||
+	       (addr >= ABI_USER_START && addr <= ABI_MMAP_TOP - ALIGN_UP(size, PAGE_SIZE));
+}
+
 s64 sys_shmat(u64 id, u64 addr, u64 flags)
 {
 	struct process *proc = current_thread()->proc;
@@ -99,13 +108,13 @@ s64 sys_shmat(u64 id, u64 addr, u64 flags)
 	size = segment_size(id);
 	if (size < 0)
 		return size;
-	if (addr && (addr < ABI_USER_START || addr + (u64)size > ABI_MMAP_TOP))
+	if (!size || !may_lie(addr, (u64)size))
 		return -EINVAL;
 	a = kmem_alloc(sizeof(*a));
 	if (!a)
 		return -ENOMEM;
 	a->len = ALIGN_UP((u64)size, PAGE_SIZE);
-	ret = attach(proc, a, id, addr, flags & ~(u64)(SHM_RND | SHM_REMAP));
+	ret = attach(proc, a, id, addr, flags & ~(u64)SHM_RND);
 	if (ret < 0)
 		kmem_free(a, sizeof(*a));
 	return ret;

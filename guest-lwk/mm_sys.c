@@ -30,7 +30,7 @@ bool mm_is_free(struct mm *mm, u64 addr, u64 len)
 {
 	struct vma *vma = vma_find_above(mm, addr);
 
-	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP &&
+	return addr >= ABI_USER_START && len <= ABI_MMAP_TOP && addr <= ABI_MMAP_TOP - len &&
 	       (!vma || vma->start >= addr + len);
 }
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 
 #include "check.h"
@@ -286,6 +287,28 @@ static void test_threads(void)
 	CHECK(munmap(fixed_place, 2 * PAGE) == 0 && close(shared_fd) == 0);
 }
 
+/* Segments of System V: what is refused, and one in place of another. */
+static void test_sysv(void)
+{
+	int id = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+	int other = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+	char *map;
+
+	CHECK(id >= 0 && other >= 0);
+	map = shmat(id, NULL, 0);
+	CHECK(map != (void *)-1);
+	map[0] = 7;
+	/* The end of the address space, where address and size together wrap. */
+	for (uintptr_t pages = 1; pages <= 4; pages++)
+		CHECK_ERRNO(shmat(id, (void *)-(pages * PAGE), 0), EINVAL);
+	CHECK_ERRNO(shmat(other, map, 0), EINVAL);
+	CHECK_ERRNO(shmat(other, NULL, SHM_REMAP), EINVAL);
+	CHECK(map[0] == 7);
+	CHECK(shmat(other, map, SHM_REMAP) == map && map[0] == 0);
+	CHECK(shmdt(map) == 0);
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0 && shmctl(other, IPC_RMID, NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
@@ -299,6 +322,7 @@ int main(int argc, char **argv)
 		{"truncate", test_truncate},
 		{"anonymous", test_anonymous},
 		{"threads", test_threads},
+		{"sysv", test_sysv},
 	};
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 
