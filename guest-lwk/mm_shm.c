@@ -73,7 +73,7 @@ static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 
 		return va;
 
 	struct fwd_whole call = {
-		.nr = ABI_CALL_SHMAT, .arg = {id, (u64)va, flags}, .len = a->len};
+		.nr = ABI_CALL_SHMAT, .arg = {id, (u64)va, flags, a->len}, .len = a->len};
 
 	va = window_fill(proc, (u64)va, prot, &call);
 	if (va < 0)

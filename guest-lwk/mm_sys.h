@@ -14,6 +14,7 @@
 #define MAP_POPULATE        0x8000
 #define MAP_STACK           0x20000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_HUGETLB         0x40000
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2

@@ -107,9 +107,18 @@ static void test_hugetlb(void)
 		map[3 * MIB] = 5;
 		CHECK(munmap(map, 4 * MIB) == 0);
 		map = file_map(fd, 2 * MIB, PROT_READ, 2 * MIB);
+		CHECK(map[MIB] == 5);
+		CHECK_ERRNO(munmap(map, PAGE), EINVAL);
+		CHECK_ERRNO(munmap(map + MIB, MIB), EINVAL);
 		CHECK(map[MIB] == 5 && munmap(map, 2 * MIB) == 0);
 	}
 	CHECK(fd < 0 || close(fd) == 0);
+	/* Rounded up, or refused where there are none: either is an answer. */
+	map = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (map != MAP_FAILED) {
+		map[2 * MIB - 1] = 1;
+		CHECK(munmap(map, 2 * MIB) == 0);
+	}
 }
 
 static void test_refusals(void)
