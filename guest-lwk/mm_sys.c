@@ -205,8 +205,15 @@ s64 sys_brk(u64 addr)
 	struct mm *mm = proc->mm;
 
 	spin_lock(&mm->lock);
-	u64 old_end = ALIGN_UP(mm->brk, PAGE_SIZE), new_end = ALIGN_UP(addr, PAGE_SIZE);
+	u64 old_end, new_end = ALIGN_UP(addr, PAGE_SIZE);
 	s64 ret = 0;
+
+	/* What a program has mapped over its heap may be on its way; the break may move then.
+	 */
+	do
+		old_end = ALIGN_UP(mm->brk, PAGE_SIZE);
+	while (addr >= mm->brk_start && new_end < old_end &&
+		mm_window_settle(proc, new_end, old_end));
 
 	if (addr < mm->brk_start || addr >= ABI_USER_END)
 		ret = -ENOMEM;
