@@ -232,7 +232,7 @@ s64 sys_brk(u64 addr)
 	return ret;
 }
 
-enum { MADV_DONTNEED = 4, MADV_REMOVE = 9, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
+enum { MADV_DONTNEED = 4, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
 
 s64 sys_madvise(u64 addr, u64 len, u64 advice)
 {
@@ -273,7 +273,7 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	}
 	spin_unlock(&proc->mm->lock);
 	if (!ret && advice == MADV_REMOVE)
-		ret = window_forward(proc, ABI_NR_madvise, addr, addr + len, advice);
+		ret = window_remove(proc, addr, addr + len);
 	return ret;
 }
 

@@ -18,6 +18,7 @@
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2
+#define MADV_REMOVE    9
 
 /* Nothing is mapped in [addr, addr+len), where mmap may put things; mm.lock is held. */
 bool mm_is_free(struct mm *mm, u64 addr, u64 len);

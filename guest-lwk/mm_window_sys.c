@@ -239,23 +239,27 @@ s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 
 /* ---- calls on what is mapped ---- */
 
-/* The next part of [*start, end) that is of the window; false: none. */
-static bool next_part(struct process *proc, u64 *start, u64 end, u64 *stop)
+/* The next part of [*start, end) that is of the window; NULL: none. mm.lock is held. */
+static struct vma *part_find(struct mm *mm, u64 *start, u64 end, u64 *stop)
 {
-	struct mm *mm = proc->mm;
-	const struct vma *vma;
+	struct vma *vma;
 
-	spin_lock(&mm->lock);
 	for (vma = vma_find_above(mm, *start); vma && vma->start < end; vma = vma->next)
 		if (vma->flags & VMA_WINDOW)
 			break;
-	bool found = vma && vma->start < end;
+	if (!vma || vma->start >= end)
+		return NULL;
+	*start = MAX(*start, vma->start);
+	*stop = MIN(end, vma->end);
+	return vma;
+}
 
-	if (found) {
-		*start = MAX(*start, vma->start);
-		*stop = MIN(end, vma->end);
-	}
-	spin_unlock(&mm->lock);
+static bool next_part(struct process *proc, u64 *start, u64 end, u64 *stop)
+{
+	spin_lock(&proc->mm->lock);
+	bool found = part_find(proc->mm, start, end, stop);
+
+	spin_unlock(&proc->mm->lock);
 	return found;
 }
 
@@ -271,6 +275,52 @@ s64 window_forward(struct process *proc, u32 nr, u64 start, u64 end, u64 arg2)
 		ret = fwd_call(nr, arg, start, stop);
 		if (ret == ABI_NOT_BEGUN)
 			return -ERESTARTNOINTR;
+		start = stop;
+	}
+	return ret;
+}
+
+/* The next part is pending: what is mapped there cannot become RAM. 1, 0: none, -ENOMEM. */
+static s64 part_begin(struct process *proc, u64 *start, u64 end, u64 *stop, u32 *prot)
+{
+	struct mm *mm = proc->mm;
+	struct vma *vma;
+	s64 ret = 0;
+
+	spin_lock(&mm->lock);
+	mm_window_settle(proc, *start, end);
+	vma = part_find(mm, start, end, stop);
+	if (vma)
+		ret = vma_split(mm, *start) || vma_split(mm, *stop) ? -ENOMEM : 1;
+	if (ret > 0) {
+		vma = vma_find(mm, *start);
+		vma->flags |= VMA_PENDING;
+		*prot = vma->prot;
+	}
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+s64 window_remove(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = proc->mm;
+	s64 ret = 0;
+	u64 stop;
+	u32 prot;
+
+	while (!ret && start < end && READ_ONCE(mm->windows)) {
+		s64 found = part_begin(proc, &start, end, &stop, &prot);
+
+		if (found <= 0)
+			return found;
+		struct fwd_whole call = {
+			.nr = ABI_NR_madvise, .arg = {start, stop - start, MADV_REMOVE}};
+
+		ret = fwd_call_whole(&call);
+		spin_lock(&mm->lock);
+		mm_window_done(mm, start, stop, prot, 0);
+		spin_unlock(&mm->lock);
+		mm_window_wake(proc);
 		start = stop;
 	}
 	return ret;
