@@ -59,6 +59,21 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u32 prot, u64 flags)
 	return ret ? ret : (s64)addr;
 }
 
+/* What lay in [va, va+len) as a whole has gone: shmdt must not find it. mm.lock is held. */
+static void forget_replaced(struct mm *mm, u64 va, u64 len)
+{
+	struct attach **at = &mm->attached, *old;
+
+	while ((old = *at)) {
+		if (old->va >= va && old->va + old->len <= va + len) {
+			*at = old->next;
+			kmem_free(old, sizeof(*old));
+		} else {
+			at = &old->next;
+		}
+	}
+}
+
 static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 flags)
 {
 	u32 prot = ABI_PROT_R | (flags & SHM_RDONLY ? 0 : ABI_PROT_W) |
@@ -80,6 +95,7 @@ static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 
 		return va;
 	a->va = (u64)va;
 	spin_lock(&mm->lock);
+	forget_replaced(mm, a->va, a->len);
 	a->next = mm->attached;
 	mm->attached = a;
 	spin_unlock(&mm->lock);

@@ -315,6 +315,7 @@ static void test_sysv(void)
 	CHECK(map[0] == 7);
 	CHECK(shmat(other, map, SHM_REMAP) == map && map[0] == 0);
 	CHECK(shmdt(map) == 0);
+	CHECK_ERRNO(shmdt(map), EINVAL);
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0 && shmctl(other, IPC_RMID, NULL) == 0);
 }
 
