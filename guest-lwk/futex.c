@@ -45,15 +45,25 @@ static struct futex_bucket *bucket_of(u64 key)
 }
 
 /*
- * 0 and the key, -EINVAL (not aligned) or -EFAULT. Linux wants a word that is not PRIVATE
- * writable: one that nobody can change is no futex.
+ * 0 and the key, -EINVAL (not aligned), -EFAULT, or FUTEX_ON_HOST: what the page tables say,
+ * not what they said at an earlier look, as the direct map has no window. Linux wants a word
+ * that is not PRIVATE writable: one that nobody can change is no futex.
  */
 static s64 futex_key(u64 addr, bool writable, u64 *key)
 {
+	struct process *proc = current_thread()->proc;
+
+	*key = 0;
 	if (addr & 3)
 		return -EINVAL;
-	*key = addr < ABI_USER_END ? mm_gpa(current_thread()->proc, addr, writable) : 0;
-	return *key ? 0 : -EFAULT;
+	if (addr >= ABI_USER_END)
+		return -EFAULT;
+	u64 gpa = mm_gpa(proc, addr, writable);
+
+	if (gpa ? window_has(gpa) : mm_in_window(proc, addr))
+		return FUTEX_ON_HOST;
+	*key = gpa;
+	return gpa ? 0 : -EFAULT;
 }
 
 /* By the direct map: it cannot fault, so it may be read under the lock. */
@@ -269,6 +279,8 @@ static __attribute__((noinline)) s64 wake_waiters(u64 addr, u32 count, u32 bitse
 	u64 key;
 	s64 ret = futex_key(addr, !private, &key);
 
+	if (ret == FUTEX_ON_HOST)
+		return futex_host_wake(addr, count, bitset);
 	if (ret)
 		return private ? 0 : ret;
 	b = bucket_of(key);
@@ -292,8 +304,6 @@ s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private)
 	 */
 	if (private && likely(!READ_ONCE(*futex_filter(addr))))
 		return 0;
-	if (unlikely(mm_in_window(current_thread()->proc, addr)))
-		return futex_host_wake(addr, count, bitset);
 	return wake_waiters(addr, count, bitset, private);
 }
 

@@ -23,6 +23,10 @@ struct futex_deadline {
 	u64 ns;
 };
 
+/* From futex_wait() and futex_requeue(): a word is of the window, futex_host_call() is to do
+ * it. */
+#define FUTEX_ON_HOST (-1024)
+
 /* 0: woken. -EAGAIN: the word is not `value`. -ETIMEDOUT, or a restart code (signal.h). */
 s64 futex_wait(u64 addr, u32 value, u32 bitset, const struct futex_deadline *end);
 s64 futex_wake(u64 addr, u32 count, u32 bitset, bool private);

@@ -112,8 +112,7 @@ static u32 wake_count(u64 value)
 	return (s32)value > 0 ? (u32)value : 1;
 }
 
-static s64 __attribute__((noinline))
-other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
+static s64 here(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 {
 	u32 command = (u32)op & ~(u32)(OP_PRIVATE | OP_REALTIME);
 	bool private = op & OP_PRIVATE;
@@ -121,8 +120,6 @@ other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	u32 expected = (u32)value3;
 	s64 err;
 
-	if (command != OP_WAKE_OP && futex_on_host(addr, command, addr2))
-		return futex_host_call(addr, (u32)op, value, timeout, addr2, value3);
 	if ((op & OP_REALTIME) && command != OP_WAIT && command != OP_WAIT_BITSET)
 		return -ENOSYS;
 	switch (command) {
@@ -146,6 +143,22 @@ other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
 	default:
 		return -ENOSYS;
 	}
+}
+
+/*
+ * PRIVATE words are seldom of the window: they learn it from their key. The others ask first.
+ */
+static s64 __attribute__((noinline))
+other_operation(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)
+{
+	u32 command = (u32)op & ~(u32)(OP_PRIVATE | OP_REALTIME);
+	s64 ret = FUTEX_ON_HOST;
+
+	if (op & OP_PRIVATE || command == OP_WAKE_OP || !futex_on_host(addr, command, addr2))
+		ret = here(addr, op, value, timeout, addr2, value3);
+	return ret == FUTEX_ON_HOST
+		       ? futex_host_call(addr, (u32)op, value, timeout, addr2, value3)
+		       : ret;
 }
 
 s64 sys_futex(u64 addr, u64 op, u64 value, u64 timeout, u64 addr2, u64 value3)

@@ -25,6 +25,7 @@ enum {
 	VMA_NOWRITE = 128, /* its descriptor does not allow writing */
 	VMA_PENDING = 256, /* a call is under way that maps it, or takes it away */
 	VMA_SHM = 512,     /* System V shared memory */
+	VMA_HUGE = 2048,   /* of the window, in pages of 2 MiB, which are mapped whole */
 	VMA_LOCAL = 1024   /* 2 MiB blocks where 1 GiB blocks would be on one node (mm_va.c) */
 };
 

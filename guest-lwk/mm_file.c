@@ -3,6 +3,7 @@
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mm_sys.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
@@ -20,7 +21,9 @@ static s64 chunk_commit(struct process *proc, u64 start, u64 end)
 		struct vma *vma = vma_find(mm, start);
 		u64 stop = vma ? MIN(end, vma->end) : end;
 
-		ret = vma ? mm_commit(proc, vma, start, stop) : -ENOMEM;
+		/* Of the window: another thread has mapped a file there meanwhile. */
+		ret = vma && !(vma->flags & VMA_WINDOW) ? mm_commit(proc, vma, start, stop)
+							: -ENOMEM;
 		start = stop;
 	}
 	spin_unlock(&mm->lock);
@@ -77,7 +80,7 @@ static void tail_zero(struct process *proc, u64 start)
 {
 	u64 *entry = pt_granule(proc->mm, start, false);
 
-	if (start & (PAGE_SIZE - 1) && entry && *entry)
+	if (start & (PAGE_SIZE - 1) && entry && *entry && !pt_is_window(*entry))
 		pmem_zero(pt_block(*entry) + (start & (BLOCK_SIZE - 1)),
 			PAGE_SIZE - (start & (PAGE_SIZE - 1)));
 }
@@ -88,6 +91,13 @@ s64 mm_file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 o
 	u64 filled = ret > 0 ? ALIGN_UP((u64)ret, PAGE_SIZE) : 0;
 
 	spin_lock(&proc->mm->lock);
+	/* The lock was given up: another thread may have mapped a file of the window instead,
+	 * which is not ours to clear, or to take away. */
+	mm_window_settle(proc, addr, addr + len);
+	if (mm_window_meets(proc->mm, addr, addr + len)) {
+		spin_unlock(&proc->mm->lock);
+		return -ENOMEM;
+	}
 	if (ret >= 0)
 		tail_zero(proc, addr + (u64)ret);
 	if (ret >= 0 && filled < len)

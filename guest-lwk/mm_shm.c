@@ -59,6 +59,21 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u32 prot, u64 flags)
 	return ret ? ret : (s64)addr;
 }
 
+/* What lay in [va, va+len) as a whole has gone: shmdt must not find it. mm.lock is held. */
+static void forget_replaced(struct mm *mm, u64 va, u64 len)
+{
+	struct attach **at = &mm->attached, *old;
+
+	while ((old = *at)) {
+		if (old->va >= va && old->va + old->len <= va + len) {
+			*at = old->next;
+			kmem_free(old, sizeof(*old));
+		} else {
+			at = &old->next;
+		}
+	}
+}
+
 static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 flags)
 {
 	u32 prot = ABI_PROT_R | (flags & SHM_RDONLY ? 0 : ABI_PROT_W) |
@@ -73,17 +88,27 @@ static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 
 		return va;
 
 	struct fwd_whole call = {
-		.nr = ABI_CALL_SHMAT, .arg = {id, (u64)va, flags}, .len = a->len};
+		.nr = ABI_CALL_SHMAT, .arg = {id, (u64)va, flags, a->len}, .len = a->len};
 
 	va = window_fill(proc, (u64)va, prot, &call);
 	if (va < 0)
 		return va;
 	a->va = (u64)va;
 	spin_lock(&mm->lock);
+	forget_replaced(mm, a->va, a->len);
 	a->next = mm->attached;
 	mm->attached = a;
 	spin_unlock(&mm->lock);
 	return va;
+}
+
+/* Neither sum may wrap: the address is the program's, the size the proxy's word. */
+static bool may_lie(u64 addr, u64 size)
+{
+	if (size > ABI_MMAP_TOP)
+		return false;
+	return !addr ||
+	       (addr >= ABI_USER_START && addr <= ABI_MMAP_TOP - ALIGN_UP(size, PAGE_SIZE));
 }
 
 s64 sys_shmat(u64 id, u64 addr, u64 flags)
@@ -99,13 +124,13 @@ s64 sys_shmat(u64 id, u64 addr, u64 flags)
 	size = segment_size(id);
 	if (size < 0)
 		return size;
-	if (addr && (addr < ABI_USER_START || addr + (u64)size > ABI_MMAP_TOP))
+	if (!size || !may_lie(addr, (u64)size))
 		return -EINVAL;
 	a = kmem_alloc(sizeof(*a));
 	if (!a)
 		return -ENOMEM;
 	a->len = ALIGN_UP((u64)size, PAGE_SIZE);
-	ret = attach(proc, a, id, addr, flags & ~(u64)(SHM_RND | SHM_REMAP));
+	ret = attach(proc, a, id, addr, flags & ~(u64)SHM_RND);
 	if (ret < 0)
 		kmem_free(a, sizeof(*a));
 	return ret;

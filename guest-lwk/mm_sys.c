@@ -30,7 +30,7 @@ bool mm_is_free(struct mm *mm, u64 addr, u64 len)
 {
 	struct vma *vma = vma_find_above(mm, addr);
 
-	return addr >= ABI_USER_START && addr + len <= ABI_MMAP_TOP &&
+	return addr >= ABI_USER_START && len <= ABI_MMAP_TOP && addr <= ABI_MMAP_TOP - len &&
 	       (!vma || vma->start >= addr + len);
 }
 
@@ -205,8 +205,15 @@ s64 sys_brk(u64 addr)
 	struct mm *mm = proc->mm;
 
 	spin_lock(&mm->lock);
-	u64 old_end = ALIGN_UP(mm->brk, PAGE_SIZE), new_end = ALIGN_UP(addr, PAGE_SIZE);
+	u64 old_end, new_end = ALIGN_UP(addr, PAGE_SIZE);
 	s64 ret = 0;
+
+	/* What a program has mapped over its heap may be on its way; the break may move then.
+	 */
+	do
+		old_end = ALIGN_UP(mm->brk, PAGE_SIZE);
+	while (addr >= mm->brk_start && new_end < old_end &&
+		mm_window_settle(proc, new_end, old_end));
 
 	if (addr < mm->brk_start || addr >= ABI_USER_END)
 		ret = -ENOMEM;
@@ -225,7 +232,7 @@ s64 sys_brk(u64 addr)
 	return ret;
 }
 
-enum { MADV_DONTNEED = 4, MADV_REMOVE = 9, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
+enum { MADV_DONTNEED = 4, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
 
 s64 sys_madvise(u64 addr, u64 len, u64 advice)
 {
@@ -266,7 +273,7 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	}
 	spin_unlock(&proc->mm->lock);
 	if (!ret && advice == MADV_REMOVE)
-		ret = window_forward(proc, ABI_NR_madvise, addr, addr + len, advice);
+		ret = window_remove(proc, addr, addr + len);
 	return ret;
 }
 

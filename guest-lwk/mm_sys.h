@@ -14,9 +14,11 @@
 #define MAP_POPULATE        0x8000
 #define MAP_STACK           0x20000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_HUGETLB         0x40000
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2
+#define MADV_REMOVE    9
 
 /* Nothing is mapped in [addr, addr+len), where mmap may put things; mm.lock is held. */
 bool mm_is_free(struct mm *mm, u64 addr, u64 len);

@@ -120,13 +120,26 @@ s64 mm_window_reserve(
 	return ret;
 }
 
+/* All of it is still what was reserved. */
+static bool all_pending(struct mm *mm, u64 start, u64 end)
+{
+	const struct vma *vma = vma_find(mm, start);
+
+	while (vma && vma->flags & VMA_PENDING && vma->end < end && vma->next &&
+		vma->next->start == vma->end)
+		vma = vma->next;
+	return vma && vma->flags & VMA_PENDING && vma->end >= end;
+}
+
 s64 mm_window_enter(
 	struct process *proc, u64 va, const struct abi_window_answer *answer, u32 prot)
 {
 	u64 end = va + answer->len, absent = va + answer->inside;
+	bool ours = all_pending(proc->mm, va, end);
 
 	for (u64 at = va; at < end; at = GRANULE(at) + BLOCK_SIZE) {
-		u64 *entry = pt_granule(proc->mm, at, true), gpa = answer->gpa + (at - va);
+		u64 *entry = ours ? pt_granule(proc->mm, at, true) : NULL;
+		u64 gpa = answer->gpa + (at - va);
 
 		if (entry && !pt_window_set(entry, at, MIN(end, GRANULE(at) + BLOCK_SIZE), gpa,
 				     absent, prot))

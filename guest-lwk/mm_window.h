@@ -78,5 +78,7 @@ s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);
 s64 window_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr);
 /* nr of the program, on what of [start, end) is of the window, made by the proxy. */
 s64 window_forward(struct process *proc, u32 nr, u64 start, u64 end, u64 arg2);
+/* MADV_REMOVE of what of it is of the window. */
+s64 window_remove(struct process *proc, u64 start, u64 end);
 
 #endif

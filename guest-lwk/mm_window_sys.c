@@ -110,9 +110,7 @@ static void advance(struct fwd_whole *call, u64 n, u64 gpa, bool writable)
 		arg[0] += n;
 		arg[2] += n;
 		arg[3] -= n;
-	} else if (call->nr == ABI_CALL_SHMAT) {
-		arg[3] += n;
-	} else { /* more of what has no descriptor */
+	} else if (call->nr != ABI_CALL_SHMAT) { /* more of what has no descriptor */
 		u64 va = arg[1], len = call->len;
 
 		call->nr = ABI_CALL_WINDOW_GROW;
@@ -122,9 +120,23 @@ static void advance(struct fwd_whole *call, u64 n, u64 gpa, bool writable)
 	call->len -= n;
 }
 
-/* An answer that the kernel cannot use must not become entries. */
-static bool answer_good(const struct abi_window_answer *a, u64 len)
+static bool is_huge(const struct abi_window_answer *a)
 {
+	return a->huge > PAGE_SIZE;
+}
+
+/*
+ * An answer that the kernel cannot use must not become entries. A segment is attached whole; of
+ * huge pages there are whole ones.
+ */
+static bool answer_good(const struct abi_window_answer *a, u64 va, const struct fwd_whole *call)
+{
+	u64 len = call->len;
+
+	if (call->nr == ABI_CALL_SHMAT && a->len != len)
+		return false;
+	if (a->huge > BLOCK_SIZE || (is_huge(a) && (va | a->len) & (BLOCK_SIZE - 1)))
+		return false;
 	return !((a->gpa | a->len) & (PAGE_SIZE - 1)) && a->len && a->len <= len &&
 	       window_has(a->gpa) &&
 	       a->len <= machine.window_gpa + machine.window_size - a->gpa;
@@ -135,6 +147,7 @@ s64 window_fill(struct process *proc, u64 va, u32 prot, struct fwd_whole *call)
 	struct mm *mm = proc->mm;
 	u64 start = va, end = va + call->len;
 	struct abi_window_answer a = {0};
+	u32 vma_flags = 0;
 	s64 ret = 0;
 
 	while (va < end && !ret) {
@@ -144,10 +157,14 @@ s64 window_fill(struct process *proc, u64 va, u32 prot, struct fwd_whole *call)
 		memcpy(&a, made.arg, sizeof(a));
 		if (ret)
 			break;
-		BUG_ON(!answer_good(&a, call->len));
+		if (!answer_good(&a, va, call)) {
+			ret = -EIO;
+			break;
+		}
 		spin_lock(&mm->lock);
 		ret = mm_window_enter(proc, va, &a, prot);
 		spin_unlock(&mm->lock);
+		vma_flags |= (a.writable ? 0 : VMA_NOWRITE) | (is_huge(&a) ? VMA_HUGE : 0);
 		advance(call, a.len, a.gpa, a.writable);
 		va += a.len;
 	}
@@ -155,7 +172,7 @@ s64 window_fill(struct process *proc, u64 va, u32 prot, struct fwd_whole *call)
 	if (ret)
 		mm_window_undo(proc, start, end);
 	else
-		mm_window_done(mm, start, end, prot, a.writable ? 0 : VMA_NOWRITE);
+		mm_window_done(mm, start, end, prot, vma_flags);
 	spin_unlock(&mm->lock);
 	mm_window_wake(proc);
 	return ret ? ret : (s64)start;
@@ -182,13 +199,30 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags,
 	return ret ? ret : (s64)addr;
 }
 
+/* Memory in huge pages: as many as len needs, where they can be. */
+static s64 huge_pages(u64 *addr, u64 *len, u64 flags)
+{
+	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+
+	*len = ALIGN_UP(*len, BLOCK_SIZE);
+	if (*addr & (BLOCK_SIZE - 1)) {
+		if (fixed)
+			return -EINVAL;
+		*addr = 0;
+	}
+	return *len > ABI_USER_END || *addr > ABI_USER_END - *len ? -ENOMEM : 0;
+}
+
 s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 {
 	struct process *proc = current_thread()->proc;
 	bool file = !(flags & MAP_ANONYMOUS);
+	s64 va = !file && flags & MAP_HUGETLB ? huge_pages(&addr, &len, flags) : 0;
 
+	if (va)
+		return va;
 	spin_lock(&proc->mm->lock);
-	s64 va = reserve(proc, addr, len, prot, flags, file ? off : 0);
+	va = reserve(proc, addr, len, prot, flags, file ? off : 0);
 
 	spin_unlock(&proc->mm->lock);
 	if (va < 0)
@@ -205,23 +239,27 @@ s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 
 /* ---- calls on what is mapped ---- */
 
-/* The next part of [*start, end) that is of the window; false: none. */
-static bool next_part(struct process *proc, u64 *start, u64 end, u64 *stop)
+/* The next part of [*start, end) that is of the window; NULL: none. mm.lock is held. */
+static struct vma *part_find(struct mm *mm, u64 *start, u64 end, u64 *stop)
 {
-	struct mm *mm = proc->mm;
-	const struct vma *vma;
+	struct vma *vma;
 
-	spin_lock(&mm->lock);
 	for (vma = vma_find_above(mm, *start); vma && vma->start < end; vma = vma->next)
 		if (vma->flags & VMA_WINDOW)
 			break;
-	bool found = vma && vma->start < end;
+	if (!vma || vma->start >= end)
+		return NULL;
+	*start = MAX(*start, vma->start);
+	*stop = MIN(end, vma->end);
+	return vma;
+}
 
-	if (found) {
-		*start = MAX(*start, vma->start);
-		*stop = MIN(end, vma->end);
-	}
-	spin_unlock(&mm->lock);
+static bool next_part(struct process *proc, u64 *start, u64 end, u64 *stop)
+{
+	spin_lock(&proc->mm->lock);
+	bool found = part_find(proc->mm, start, end, stop);
+
+	spin_unlock(&proc->mm->lock);
 	return found;
 }
 
@@ -237,6 +275,52 @@ s64 window_forward(struct process *proc, u32 nr, u64 start, u64 end, u64 arg2)
 		ret = fwd_call(nr, arg, start, stop);
 		if (ret == ABI_NOT_BEGUN)
 			return -ERESTARTNOINTR;
+		start = stop;
+	}
+	return ret;
+}
+
+/* The next part is pending: what is mapped there cannot become RAM. 1, 0: none, -ENOMEM. */
+static s64 part_begin(struct process *proc, u64 *start, u64 end, u64 *stop, u32 *prot)
+{
+	struct mm *mm = proc->mm;
+	struct vma *vma;
+	s64 ret = 0;
+
+	spin_lock(&mm->lock);
+	mm_window_settle(proc, *start, end);
+	vma = part_find(mm, start, end, stop);
+	if (vma)
+		ret = vma_split(mm, *start) || vma_split(mm, *stop) ? -ENOMEM : 1;
+	if (ret > 0) {
+		vma = vma_find(mm, *start);
+		vma->flags |= VMA_PENDING;
+		*prot = vma->prot;
+	}
+	spin_unlock(&mm->lock);
+	return ret;
+}
+
+s64 window_remove(struct process *proc, u64 start, u64 end)
+{
+	struct mm *mm = proc->mm;
+	s64 ret = 0;
+	u64 stop;
+	u32 prot;
+
+	while (!ret && start < end && READ_ONCE(mm->windows)) {
+		s64 found = part_begin(proc, &start, end, &stop, &prot);
+
+		if (found <= 0)
+			return found;
+		struct fwd_whole call = {
+			.nr = ABI_NR_madvise, .arg = {start, stop - start, MADV_REMOVE}};
+
+		ret = fwd_call_whole(&call);
+		spin_lock(&mm->lock);
+		mm_window_done(mm, start, stop, prot, 0);
+		spin_unlock(&mm->lock);
+		mm_window_wake(proc);
 		start = stop;
 	}
 	return ret;

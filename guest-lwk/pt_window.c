@@ -33,6 +33,8 @@ static u64 leaf(u64 gpa, u32 prot, bool absent)
 
 s64 pt_window_set(u64 *entry, u64 start, u64 end, u64 gpa, u64 absent, u32 prot)
 {
+	if (*entry && (!pt_is_window(*entry) || pt_is_large(*entry)))
+		return -ENOMEM;
 	if (!*entry && end - start == BLOCK_SIZE && !(gpa & (BLOCK_SIZE - 1)) &&
 		absent >= end) {
 		*entry = leaf(gpa, prot, false) | PTE_LARGE;

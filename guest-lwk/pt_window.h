@@ -17,7 +17,7 @@
 s64 pt_window_begin(u64 *entry);
 /*
  * Puts [gpa, ...) at [start, end) of a granule that has nothing there, or has nothing at all;
- * what is at `absent` and beyond is absent. -ENOMEM.
+ * what is at `absent` and beyond is absent. -ENOMEM, also where RAM or a large leaf is.
  */
 s64 pt_window_set(u64 *entry, u64 start, u64 end, u64 gpa, u64 absent, u32 prot);
 void pt_window_protect(u64 *entry, u64 start, u64 end, u32 prot);

@@ -259,8 +259,11 @@ static s64 fault_in(const struct core *core, u64 va, bool write)
 	return ret;
 }
 
-/* A program's address, used by the kernel for it: commit, or continue at the failing end of
- * uaccess. */
+/*
+ * A program's address, used by the kernel for it: commit, or continue at the failing end of
+ * uaccess. The thread may wait for that, but goes on where it was: only it moves itself
+ * (sched_move_self).
+ */
 static void uaccess_fixup(struct regs *regs)
 {
 	struct core *core = this_core();
@@ -273,7 +276,6 @@ static void uaccess_fixup(struct regs *regs)
 		window_bad(core);
 	if (regs->vector == ABI_VEC_BAD || fault_in(core, va, regs->error & PF_WRITE))
 		regs->rip = (u64)uaccess_fault;
-	core = this_core(); /* the thread may have waited, and moved */
 	WRITE_ONCE(core->uaccess, 1);
 	fence_full();
 	mm_flush_self(core);

@@ -5,7 +5,7 @@
 #include "tests/fuzz/mm_call.h"
 #include "tests/fuzz/mm_model.h"
 
-enum { DONTNEED = 4, POPULATE_READ = 22, POPULATE_WRITE };
+enum { DONTNEED = 4, REMOVE = 9, POPULATE_READ = 22, POPULATE_WRITE };
 
 static bool all_allow(u64 va, u64 len, u32 prot)
 {
@@ -22,7 +22,7 @@ static bool all_allow(u64 va, u64 len, u32 prot)
 void call_madvise(void)
 {
 	static const u8 advices[] = {
-		DONTNEED, DONTNEED, DONTNEED, POPULATE_READ, POPULATE_WRITE, 3, 8, 14};
+		DONTNEED, DONTNEED, DONTNEED, POPULATE_READ, POPULATE_WRITE, 3, 8, REMOVE, 14};
 	struct area a = part_pick();
 	u64 advice = advices[sim_random(sizeof(advices))];
 	bool mapped = !model_any(a.va, a.va + a.len, PAGE_UNMAPPED), good = mapped,

@@ -120,8 +120,9 @@ void model_window(u64 start, u64 end, u32 first, bool nowrite)
 
 bool model_mixed(u64 start, u64 end)
 {
-	FOR_PAGES(
-		p, va, ALIGN_DOWN(start, BLOCK_SIZE), ALIGN_DOWN(end, BLOCK_SIZE) + BLOCK_SIZE)
+	u64 stop = MIN(ALIGN_DOWN(end, BLOCK_SIZE) + BLOCK_SIZE, ABI_USER_END);
+
+	FOR_PAGES(p, va, ALIGN_DOWN(start, BLOCK_SIZE), stop)
 	if (p->window)
 		return true;
 	return false;

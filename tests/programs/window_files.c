@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 
 #include "check.h"
@@ -106,9 +107,18 @@ static void test_hugetlb(void)
 		map[3 * MIB] = 5;
 		CHECK(munmap(map, 4 * MIB) == 0);
 		map = file_map(fd, 2 * MIB, PROT_READ, 2 * MIB);
+		CHECK(map[MIB] == 5);
+		CHECK_ERRNO(munmap(map, PAGE), EINVAL);
+		CHECK_ERRNO(munmap(map + MIB, MIB), EINVAL);
 		CHECK(map[MIB] == 5 && munmap(map, 2 * MIB) == 0);
 	}
 	CHECK(fd < 0 || close(fd) == 0);
+	/* Rounded up, or refused where there are none: either is an answer. */
+	map = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (map != MAP_FAILED) {
+		map[2 * MIB - 1] = 1;
+		CHECK(munmap(map, 2 * MIB) == 0);
+	}
 }
 
 static void test_refusals(void)
@@ -286,6 +296,29 @@ static void test_threads(void)
 	CHECK(munmap(fixed_place, 2 * PAGE) == 0 && close(shared_fd) == 0);
 }
 
+/* Segments of System V: what is refused, and one in place of another. */
+static void test_sysv(void)
+{
+	int id = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+	int other = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+	char *map;
+
+	CHECK(id >= 0 && other >= 0);
+	map = shmat(id, NULL, 0);
+	CHECK(map != (void *)-1);
+	map[0] = 7;
+	/* The end of the address space, where address and size together wrap. */
+	for (uintptr_t pages = 1; pages <= 4; pages++)
+		CHECK_ERRNO(shmat(id, (void *)-(pages * PAGE), 0), EINVAL);
+	CHECK_ERRNO(shmat(other, map, 0), EINVAL);
+	CHECK_ERRNO(shmat(other, NULL, SHM_REMAP), EINVAL);
+	CHECK(map[0] == 7);
+	CHECK(shmat(other, map, SHM_REMAP) == map && map[0] == 0);
+	CHECK(shmdt(map) == 0);
+	CHECK_ERRNO(shmdt(map), EINVAL);
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0 && shmctl(other, IPC_RMID, NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
@@ -299,6 +332,7 @@ int main(int argc, char **argv)
 		{"truncate", test_truncate},
 		{"anonymous", test_anonymous},
 		{"threads", test_threads},
+		{"sysv", test_sysv},
 	};
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 

@@ -28,6 +28,7 @@ enum { WAIT = 128, WAKE, REQUEUE = 131, CMP_REQUEUE, WAKE_OP, WAIT_BITSET = 137,
 
 static struct mm mm;
 static struct process proc = {.mm = &mm};
+struct machine machine;
 
 /* A thread of the LWK, on a core of its own. */
 static struct lane {
@@ -350,6 +351,7 @@ START_TEST(test_window)
 	pthread_t thread[THREADS];
 
 	mm.windows = true;
+	machine.window_size = ~0ULL;
 	run(mutex_main, THREADS);
 	ck_assert_uint_eq(counter, THREADS * ROUNDS);
 	words[0] = words[1] = words[2] = 0;
