@@ -15,18 +15,7 @@
 
 #include "vmm/window_parts.h"
 
-/* NORESERVE: the processes' own mappings reserve what there is to reserve. */
-static int chunks_map(const struct window *w, uint32_t chunk, uint32_t n,
-	const struct window_object *o, uint64_t index)
-{
-	int prot = o->writable ? PROT_READ | PROT_WRITE : PROT_READ;
-	void *at = mmap(window_host(w, chunk), n * WINDOW_CHUNK, prot,
-		MAP_SHARED | MAP_FIXED | MAP_NORESERVE, o->fd, (off_t)(index * WINDOW_CHUNK));
-
-	return at == MAP_FAILED ? -errno : 0;
-}
-
-static int chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n)
+int window_chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n)
 {
 	void *at = mmap(window_host(w, chunk), n * WINDOW_CHUNK, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -35,6 +24,33 @@ static int chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n)
 		return -errno;
 	madvise(at, n * WINDOW_CHUNK, MADV_DONTFORK);
 	return 0;
+}
+
+/*
+ * A file whose own mmap fails (one of /proc or /sys, say) has by then unmapped what was at the
+ * fixed place, and the hole would take the VMM's next mapping, to be overwritten by the next
+ * file. So it is tried elsewhere first, and if it fails all the same, the place is reserved
+ * again at once. NORESERVE: the processes' own mappings reserve what there is to reserve.
+ */
+static int chunks_map(const struct window *w, uint32_t chunk, uint32_t n,
+	const struct window_object *o, uint64_t index)
+{
+	const int prot = o->writable ? PROT_READ | PROT_WRITE : PROT_READ;
+	const int flags = MAP_SHARED | MAP_NORESERVE;
+	const off_t offset = (off_t)(index * WINDOW_CHUNK);
+	void *at = mmap(NULL, n * WINDOW_CHUNK, prot, flags, o->fd, offset);
+	int err;
+
+	if (at == MAP_FAILED)
+		return -errno;
+	munmap(at, n * WINDOW_CHUNK);
+	at = mmap(window_host(w, chunk), n * WINDOW_CHUNK, prot, flags | MAP_FIXED, o->fd,
+		offset);
+	if (at != MAP_FAILED)
+		return 0;
+	err = -errno;
+	window_chunks_unmap(w, chunk, n);
+	return err;
 }
 
 /* ---- the end of chunks ---- */
@@ -93,7 +109,7 @@ static bool segment_idle(struct window *w, uint32_t object)
 static int chunks_release(struct window *w, uint32_t first, uint32_t n)
 {
 	uint32_t object = w->chunk[first].object;
-	int err = chunks_unmap(w, first, n);
+	int err = window_chunks_unmap(w, first, n);
 
 	if (err)
 		return err;
@@ -223,8 +239,11 @@ static int object_upgrade(struct window *w, uint32_t object, int fd)
 
 		if (w->chunk[i].object == object)
 			err = chunks_map(w, i, 1, &o, w->chunk[i].index);
-		if (err)
+		if (err) {
+			/* What those had who use it; it worked before. */
+			chunks_map(w, i, 1, &w->object[object], w->chunk[i].index);
 			return err;
+		}
 	}
 	pthread_mutex_lock(&w->lock);
 	w->object[object].fd = fd;
