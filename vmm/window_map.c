@@ -200,7 +200,11 @@ static int chunks_make(
 	return 0;
 }
 
-/* The part of [offset, offset + len) that begins it and is contiguous. */
+/*
+ * The part of [offset, offset + len) that begins it and is contiguous; never more than was
+ * asked for, as that is what the process has room for. So of huge pages, whole ones are to be
+ * asked for.
+ */
 static int object_place(struct window *w, uint32_t object, uint64_t offset, uint64_t len,
 	struct abi_window_answer *answer)
 {
@@ -211,6 +215,8 @@ static int object_place(struct window *w, uint32_t object, uint64_t offset, uint
 	struct stat st = {0};
 	int err = 0;
 
+	if (len & (w->object[object].page - 1))
+		return -EINVAL;
 	if (chunk == WINDOW_NONE)
 		err = chunks_make(w, object, index, max, &chunk);
 	if (!err && fstat(w->object[object].fd, &st))
@@ -318,8 +324,7 @@ int window_map(
 	err = object_open(w, want, &object);
 	if (err)
 		return err;
-	err = object_place(w, object, want->offset,
-		window_round_up(want->len, w->object[object].page), answer);
+	err = object_place(w, object, want->offset, want->len, answer);
 	object_leave(w, object);
 	/* What this descriptor allows, not what another's has allowed. */
 	if (!err)
@@ -344,8 +349,7 @@ int window_more(struct window *w, uint64_t gpa, int64_t distance, uint64_t len,
 		!__builtin_add_overflow(at, distance, &at) && at >= 0 &&
 		range_sound((uint64_t)at, len)) {
 		*offset = (uint64_t)at;
-		err = object_place(w, object, *offset,
-			window_round_up(len, w->object[object].page), answer);
+		err = object_place(w, object, *offset, len, answer);
 	}
 	window_put(w, gpa, ABI_PAGE);
 	return err;

@@ -369,6 +369,29 @@ START_TEST(no_hole_where_mmap_fails)
 }
 END_TEST
 
+START_TEST(never_more_than_asked_for)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | (21 << MAP_HUGE_SHIFT));
+	struct window_file want = {fd, true, 0, PAGE};
+
+	if (fd < 0)
+		return; /* no huge pages on this host */
+	fds_before++;
+	ck_assert_int_eq(ftruncate(fd, 2 * CHUNK), 0);
+	ck_assert_int_eq(window_map(&w, &want, &at), -EINVAL);
+	want.len = CHUNK + PAGE;
+	ck_assert_int_eq(window_map(&w, &want, &at), -EINVAL);
+	ck_assert_uint_eq(window_use(&w).objects, 0);
+	want.len = CHUNK;
+	ck_assert_int_eq(window_map(&w, &want, &at), 0);
+	ck_assert_uint_eq(at.len, CHUNK);
+	ck_assert_uint_eq(at.huge, CHUNK);
+	window_put(&w, at.gpa, CHUNK);
+	nothing_left();
+	close(fd);
+}
+END_TEST
+
 START_TEST(no_descriptors_left)
 {
 	struct rlimit limit;
@@ -506,6 +529,7 @@ int main(void)
 	tcase_add_test(tc, growth_goes_on_behind);
 	tcase_add_test(tc, nonsense_is_refused);
 	tcase_add_loop_test(tc, no_hole_where_mmap_fails, 0, 4);
+	tcase_add_test(tc, never_more_than_asked_for);
 	tcase_add_test(tc, no_descriptors_left);
 	tcase_add_test(tc, segments);
 	tcase_add_test(tc, drops_against_maps);
