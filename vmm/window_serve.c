@@ -166,6 +166,10 @@ static void client_serve(struct window_serve *s, struct window_client *c)
 	} else {
 		answer.err =
 			lost ? -ENFILE : request_do(s->window, &packet, fd, &answer, &lend);
+		/* Not ours any more when the client goes on. */
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
 		if (answer.err)
 			answer.at = (struct abi_window_answer){0};
 		client_answer(s, c, &packet, &answer, lend);
