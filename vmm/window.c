@@ -91,6 +91,8 @@ int window_create(struct window *w, uint64_t gpa, uint64_t size, struct problem 
 
 void window_destroy(struct window *w)
 {
+	if (w->stuck)
+		return;
 	for (uint32_t i = 0; i < w->nchunks; i++)
 		if (w->object[i].fd >= 0)
 			close(w->object[i].fd);

@@ -56,6 +56,7 @@ struct window {
 	uint8_t *host; /* of gpa */
 	uint32_t nchunks;
 	int wake_fd; /* eventfd, borrowed: something is to be swept; -1 */
+	bool stuck;  /* its thread has not come to its end: nothing of it is to be freed */
 
 	pthread_mutex_t lock; /* all below */
 	uint32_t *count;      /* references by page */

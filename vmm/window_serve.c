@@ -13,6 +13,8 @@
 #define STACK_SIZE (128u << 10)
 #define WAKE       ABI_MAX_PROCS /* epoll: our own eventfd; below: a client */
 
+#define STOP_S 3 /* for the thread's end: it may be in a file system that does not answer */
+
 /* Where the window is full: what was just unmapped may still be with the janitor. */
 #define FULL_TRIES 50
 #define FULL_NS    (2 * 1000 * 1000)
@@ -296,6 +298,8 @@ int window_serve_create(struct window_serve *s, struct window *window,
 
 void window_serve_destroy(struct window_serve *s)
 {
+	if (s->window->stuck)
+		return;
 	for (unsigned i = 0; i < ABI_MAX_PROCS; i++)
 		if (s->client[i].sock >= 0)
 			close(s->client[i].sock);
@@ -330,10 +334,18 @@ int window_serve_start(struct window_serve *s, struct problem *problem)
 
 void window_serve_stop(struct window_serve *s)
 {
+	struct timespec end;
+
 	if (!s->started)
 		return;
 	atomic_store(&s->stop, true);
 	wake(s);
-	pthread_join(s->thread, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += STOP_S;
+	if (pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &end)) {
+		note_print("window: a file system does not answer: going on without it");
+		/* What the thread uses is left to the VMM's end, and its end to the kernel. */
+		s->window->stuck = true;
+	}
 	s->started = false;
 }

@@ -266,6 +266,28 @@ START_TEST(death_before_the_answer)
 }
 END_TEST
 
+/* Held up, as by a file system that does not answer. The end comes all the same. */
+START_TEST(an_end_without_the_thread)
+{
+	struct proto_window packet = {
+		.type = PROTO_WINDOW, .op = PROTO_WINDOW_MAP, .slot = SLOT, .len = PAGE};
+	int fd = memory(PAGE);
+	unsigned before = fds();
+
+	pthread_mutex_lock(&w.lock);
+	send_fds(&packet, sizeof(packet), &fd, 1);
+	while (fds() == before)
+		sched_yield();
+	window_serve_stop(&s);
+	ck_assert(w.stuck);
+	window_serve_destroy(&s);
+	window_destroy(&w);
+	/* It goes on one day: all that it uses is there. */
+	pthread_mutex_unlock(&w.lock);
+	ck_assert_int_eq(hear(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("window_serve");
@@ -280,6 +302,7 @@ int main(void)
 	tcase_add_loop_test(tc, nonsense_is_not_heard_twice, 0, 2);
 	tcase_add_loop_test(tc, death_after_the_answer, 0, 3);
 	tcase_add_test(tc, death_before_the_answer);
+	tcase_add_test(tc, an_end_without_the_thread);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
