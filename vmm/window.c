@@ -101,6 +101,19 @@ void window_destroy(struct window *w)
 	pthread_mutex_destroy(&w->lock);
 }
 
+bool window_will_have_room(struct window *w)
+{
+	bool idle;
+
+	/* In this order: what is owed becomes idle. */
+	if (atomic_load(&w->owed))
+		return true;
+	pthread_mutex_lock(&w->lock);
+	idle = w->idle != WINDOW_NONE;
+	pthread_mutex_unlock(&w->lock);
+	return idle;
+}
+
 bool window_has(const struct window *w, uint64_t gpa, uint64_t len)
 {
 	return gpa >= w->gpa && gpa - w->gpa < w->size && len &&

@@ -89,19 +89,33 @@ static int request_once(struct window *w, const struct proto_window *packet, int
 	}
 }
 
-static int request_do(struct window *w, const struct proto_window *packet, int fd,
+/* References are on their way to be dropped: to the janitor, with it, or from it to us. */
+static bool room_comes(const struct window_serve *s)
+{
+	const struct abi_ring *reclaim = &s->share->reclaim;
+
+	if (atomic_load(&s->stop))
+		return false;
+	/* Acquire: what the janitor has taken by then is in window->owed. */
+	return __atomic_load_n(&reclaim->head, __ATOMIC_ACQUIRE) !=
+		       __atomic_load_n(&reclaim->tail, __ATOMIC_ACQUIRE) ||
+	       window_will_have_room(s->window);
+}
+
+static int request_do(const struct window_serve *s, const struct proto_window *packet, int fd,
 	struct proto_window_answer *answer, int *lend)
 {
 	const struct timespec pause = {.tv_nsec = FULL_NS};
-	int err = -ENOMEM;
 
-	for (unsigned i = 0; i < FULL_TRIES && err == -ENOMEM; i++) {
-		if (i)
-			clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-		window_sweep(w);
-		err = request_once(w, packet, fd, answer, lend);
+	for (unsigned i = 0;; i++) {
+		int err;
+
+		window_sweep(s->window);
+		err = request_once(s->window, packet, fd, answer, lend);
+		if (err != -ENOMEM || i == FULL_TRIES || !room_comes(s))
+			return err;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	}
-	return err;
 }
 
 /* ---- clients ---- */
@@ -166,8 +180,7 @@ static void client_serve(struct window_serve *s, struct window_client *c)
 	} else if (packet.op == PROTO_WINDOW_UNDO) {
 		client_undo(s, c);
 	} else {
-		answer.err =
-			lost ? -ENFILE : request_do(s->window, &packet, fd, &answer, &lend);
+		answer.err = lost ? -ENFILE : request_do(s, &packet, fd, &answer, &lend);
 		/* Not ours any more when the client goes on. */
 		if (fd >= 0)
 			close(fd);
