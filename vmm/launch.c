@@ -85,11 +85,10 @@ static int trace_make(struct words *w, const char *to)
 
 	if (!to)
 		return 0;
-	if (*to && *to != '/' && !getcwd(cwd, sizeof(cwd) - 1))
+	if (*to && *to != '/' && !getcwd(cwd, sizeof(cwd)))
 		return -errno;
-	if (*cwd)
-		strcat(cwd, "/");
-	n = *to ? asprintf(&w->trace, "--trace=%s%s", cwd, to) : asprintf(&w->trace, "--trace");
+	n = *to ? asprintf(&w->trace, "--trace=%s%s%s", cwd, *cwd ? "/" : "", to)
+		: asprintf(&w->trace, "--trace");
 	if (n >= 0)
 		return 0;
 	w->trace = NULL;
