@@ -59,6 +59,8 @@ static void take(struct janitor *j)
 			continue;
 		}
 		atomic_fetch_add(&j->owed[rec.proc], 1);
+		if (in_window(j, &rec))
+			atomic_fetch_add(&j->window->owed, 1);
 		j->pending[j->npending++] = rec;
 	}
 	__atomic_store_n(&reclaim->tail, j->taken, __ATOMIC_RELEASE);
@@ -140,6 +142,8 @@ static bool give(struct janitor *j, const struct abi_reclaim_rec *rec)
 
 	if (in_window(j, rec)) {
 		window_put(j->window, rec->gpa, rec->len);
+		/* After that: the window's thread sees one of the two. */
+		atomic_fetch_sub(&j->window->owed, 1);
 		return true;
 	}
 	if (j->given - tail >= ABI_RECLAIM_RECORDS)

@@ -21,6 +21,7 @@ struct words {
 	char self[PATH_MAX];
 	char ranks[16];
 	char hosts[32];
+	char *trace; /* allocated; NULL: none */
 };
 
 static void add(struct words *w, const char *word)
@@ -64,6 +65,8 @@ static void add_exec(struct words *w, const struct options *opt, const char *nam
 	}
 	if (opt->verbose)
 		add(w, "-v");
+	if (w->trace)
+		add(w, w->trace);
 	for (unsigned i = 0; i < opt->nenv; i++) {
 		add(w, "--env");
 		add(w, opt->env[i]);
@@ -74,12 +77,31 @@ static void add_exec(struct words *w, const struct options *opt, const char *nam
 	add(w, NULL);
 }
 
+/* Each rank opens the file itself, and appends; in which directory, the launcher may know. */
+static int trace_make(struct words *w, const char *to)
+{
+	char cwd[PATH_MAX] = "";
+	int n;
+
+	if (!to)
+		return 0;
+	if (*to && *to != '/' && !getcwd(cwd, sizeof(cwd)))
+		return -errno;
+	n = *to ? asprintf(&w->trace, "--trace=%s%s%s", cwd, *cwd ? "/" : "", to)
+		: asprintf(&w->trace, "--trace");
+	if (n >= 0)
+		return 0;
+	w->trace = NULL;
+	return -ENOMEM;
+}
+
 static int words_make(struct words *w, const struct launcher *launcher,
 	const struct options *opt, const char *name, unsigned ncores, struct problem *problem)
 {
 	const unsigned own = 32;
 	unsigned nargs = 0;
 	ssize_t len = readlink("/proc/self/exe", w->self, sizeof(w->self) - 1);
+	int err;
 
 	if (len < 0)
 		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
@@ -88,10 +110,17 @@ static int words_make(struct words *w, const struct launcher *launcher,
 	w->self[len] = '\0';
 	while (opt->guest[nargs])
 		nargs++;
+	err = trace_make(w, opt->trace);
+	if (err)
+		return problem_set(problem, err, EXIT_LWVMM_FAILED,
+			"--trace: %s: has no full name (%s): give one that begins with /",
+			opt->trace, strerror(-err));
 	w->word = calloc(own + 2UL * opt->nenv + nargs, sizeof(*w->word));
-	if (!w->word)
+	if (!w->word) {
+		free(w->trace);
 		return problem_set(problem, -ENOMEM, EXIT_LWVMM_FAILED,
 			"--ranks: no memory for the launcher's words: free some on the host");
+	}
 	snprintf(w->ranks, sizeof(w->ranks), "%u", opt->ranks);
 	snprintf(w->hosts, sizeof(w->hosts), "localhost:%u", opt->ranks);
 	add(w, launcher->path);
@@ -199,5 +228,6 @@ int launch_run(const struct launcher *launcher, const struct options *opt, const
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	free(words.word);
+	free(words.trace);
 	return err;
 }

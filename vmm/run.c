@@ -202,7 +202,8 @@ static int open_program(struct problem *problem)
 
 	if (!err)
 		err = check_kind(problem);
-	if (!err && options.trace) {
+	/* Ranks each open it themselves. */
+	if (!err && options.trace && !options.ranks) {
 		trace_fd = trace_open(options.trace, problem);
 		err = trace_fd < 0 ? trace_fd : 0;
 	}

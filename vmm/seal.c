@@ -62,6 +62,7 @@ static const struct sock_filter filter[] = {
 	ALLOW(SYS_fstatfs),
 	ALLOW(SYS_shmat),
 	ALLOW(SYS_shmctl),
+	ALLOW(SYS_shmdt),
 	ALLOW(SYS_pidfd_open),
 	ALLOW(SYS_pidfd_send_signal),
 	ALLOW(SYS_accept4),

@@ -63,10 +63,12 @@ static void usage_read(const struct vm *vm, struct proto_usage usage[ABI_MAX_PRO
 	}
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		struct turn turn = turn_read(&share->core[i]);
-		uint32_t proc = turn.slot && turn.slot <= ABI_MAX_THREADS
-					? share->thread[turn.slot - 1].proc
-					: 0;
+		uint32_t proc = 0;
 
+		/* Once: the guest can change it between the check and the use. */
+		if (turn.slot && turn.slot <= ABI_MAX_THREADS)
+			proc = __atomic_load_n(
+				&share->thread[turn.slot - 1].proc, __ATOMIC_RELAXED);
 		if (!proc || proc > ABI_MAX_PROCS)
 			continue;
 		usage[proc - 1].cpu_ns += turn.tsc;

@@ -91,12 +91,27 @@ int window_create(struct window *w, uint64_t gpa, uint64_t size, struct problem 
 
 void window_destroy(struct window *w)
 {
+	if (w->stuck)
+		return;
 	for (uint32_t i = 0; i < w->nchunks; i++)
 		if (w->object[i].fd >= 0)
 			close(w->object[i].fd);
 	munmap(w->host, w->size);
 	tables_free(w);
 	pthread_mutex_destroy(&w->lock);
+}
+
+bool window_will_have_room(struct window *w)
+{
+	bool idle;
+
+	/* In this order: what is owed becomes idle. */
+	if (atomic_load(&w->owed))
+		return true;
+	pthread_mutex_lock(&w->lock);
+	idle = w->idle != WINDOW_NONE;
+	pthread_mutex_unlock(&w->lock);
+	return idle;
 }
 
 bool window_has(const struct window *w, uint64_t gpa, uint64_t len)

@@ -18,6 +18,7 @@
 #define VMM_WINDOW_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,6 +57,10 @@ struct window {
 	uint8_t *host; /* of gpa */
 	uint32_t nchunks;
 	int wake_fd; /* eventfd, borrowed: something is to be swept; -1 */
+	bool stuck;  /* its thread has not come to its end: nothing of it is to be freed */
+
+	atomic_uint
+		owed; /* records of the guest's about it that the janitor still keeps back */
 
 	pthread_mutex_t lock; /* all below */
 	uint32_t *count;      /* references by page */
@@ -106,6 +111,9 @@ int window_dup(struct window *w, uint64_t gpa, uint64_t len);
 
 /* One less. What was not held is left alone. */
 void window_put(struct window *w, uint64_t gpa, uint64_t len);
+
+/* Whether chunks are to be swept, or references will be dropped soon. */
+bool window_will_have_room(struct window *w);
 
 bool window_has(const struct window *w, uint64_t gpa, uint64_t len);
 

@@ -5,7 +5,10 @@
  * become shorter than what is held of them, which costs a system call each, then by bringing in
  * every page that is held. One finding at a time goes to the LWK with ABI_VEC_BAD. If it was
  * not the one, or the file is whole again by now, the instruction fails once more with the same
- * registers, and the search goes on behind the last finding.
+ * registers, and the search goes on behind the last finding. When nothing is found for long,
+ * the guest is told just that: it ends the program, or its kernel's copy from or to it. But if
+ * the guest's kernel then still is at the same instruction, that was no such copy, and memory
+ * of its own is bad: the guest fails.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -22,7 +25,8 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-#define ROUNDS_MAX 16 /* searches without an end, for one instruction */
+#define ROUNDS_MAX  16 /* searches without an end, for one instruction */
+#define KERNEL_HALF (1ULL << 63)
 
 _Static_assert(sizeof(struct kvm_regs) == sizeof(((struct vcpu *)0)->bus.regs), "kvm_regs");
 
@@ -133,6 +137,13 @@ static bool search(struct vcpu *vcpu, uint64_t *gpa, uint64_t *len)
 	return found;
 }
 
+static enum exit_verdict fail(struct vcpu *vcpu, int err)
+{
+	vcpu->failure = VCPU_RUN;
+	vcpu->error = err;
+	return EXIT_FAIL;
+}
+
 static enum exit_verdict inject(struct vcpu *vcpu, uint64_t gpa, uint64_t len)
 {
 	struct abi_core *core = &vcpu->vm->share->core[vcpu->index];
@@ -149,11 +160,7 @@ static enum exit_verdict inject(struct vcpu *vcpu, uint64_t gpa, uint64_t len)
 		events.exception.error_code = 0;
 		err = kvm_events_set(vcpu->fd, &events);
 	}
-	if (!err)
-		return EXIT_CONTINUE;
-	vcpu->failure = VCPU_RUN;
-	vcpu->error = err;
-	return EXIT_FAIL;
+	return err ? fail(vcpu, err) : EXIT_CONTINUE;
 }
 
 enum exit_verdict window_bus(struct vcpu *vcpu)
@@ -162,11 +169,8 @@ enum exit_verdict window_bus(struct vcpu *vcpu)
 	struct kvm_regs regs;
 	int err = kvm_regs_get(vcpu->fd, &regs);
 
-	if (err) {
-		vcpu->failure = VCPU_RUN;
-		vcpu->error = err;
-		return EXIT_FAIL;
-	}
+	if (err)
+		return fail(vcpu, err);
 	vcpu->bus.count++;
 	if (memcmp(&regs, vcpu->bus.regs, sizeof(regs)) != 0) {
 		memcpy(vcpu->bus.regs, &regs, sizeof(regs));
@@ -176,7 +180,10 @@ enum exit_verdict window_bus(struct vcpu *vcpu)
 	if (!search(vcpu, &gpa, &len)) {
 		if (vcpu->bus.rounds < ROUNDS_MAX)
 			return EXIT_CONTINUE;
-		vcpu->bus.rounds = 0;
+		if (regs.rip < KERNEL_HALF)
+			vcpu->bus.rounds = 0;
+		else if (vcpu->bus.rounds >= 2 * ROUNDS_MAX)
+			return fail(vcpu, -EFAULT);
 	}
 	return inject(vcpu, gpa, len);
 }

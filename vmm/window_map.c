@@ -15,18 +15,7 @@
 
 #include "vmm/window_parts.h"
 
-/* NORESERVE: the processes' own mappings reserve what there is to reserve. */
-static int chunks_map(const struct window *w, uint32_t chunk, uint32_t n,
-	const struct window_object *o, uint64_t index)
-{
-	int prot = o->writable ? PROT_READ | PROT_WRITE : PROT_READ;
-	void *at = mmap(window_host(w, chunk), n * WINDOW_CHUNK, prot,
-		MAP_SHARED | MAP_FIXED | MAP_NORESERVE, o->fd, (off_t)(index * WINDOW_CHUNK));
-
-	return at == MAP_FAILED ? -errno : 0;
-}
-
-static int chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n)
+int window_chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n)
 {
 	void *at = mmap(window_host(w, chunk), n * WINDOW_CHUNK, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -35,6 +24,33 @@ static int chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n)
 		return -errno;
 	madvise(at, n * WINDOW_CHUNK, MADV_DONTFORK);
 	return 0;
+}
+
+/*
+ * A file whose own mmap fails (one of /proc or /sys, say) has by then unmapped what was at the
+ * fixed place, and the hole would take the VMM's next mapping, to be overwritten by the next
+ * file. So it is tried elsewhere first, and if it fails all the same, the place is reserved
+ * again at once. NORESERVE: the processes' own mappings reserve what there is to reserve.
+ */
+static int chunks_map(const struct window *w, uint32_t chunk, uint32_t n,
+	const struct window_object *o, uint64_t index)
+{
+	const int prot = o->writable ? PROT_READ | PROT_WRITE : PROT_READ;
+	const int flags = MAP_SHARED | MAP_NORESERVE;
+	const off_t offset = (off_t)(index * WINDOW_CHUNK);
+	void *at = mmap(NULL, n * WINDOW_CHUNK, prot, flags, o->fd, offset);
+	int err;
+
+	if (at == MAP_FAILED)
+		return -errno;
+	munmap(at, n * WINDOW_CHUNK);
+	at = mmap(window_host(w, chunk), n * WINDOW_CHUNK, prot, flags | MAP_FIXED, o->fd,
+		offset);
+	if (at != MAP_FAILED)
+		return 0;
+	err = -errno;
+	window_chunks_unmap(w, chunk, n);
+	return err;
 }
 
 /* ---- the end of chunks ---- */
@@ -93,7 +109,7 @@ static bool segment_idle(struct window *w, uint32_t object)
 static int chunks_release(struct window *w, uint32_t first, uint32_t n)
 {
 	uint32_t object = w->chunk[first].object;
-	int err = chunks_unmap(w, first, n);
+	int err = window_chunks_unmap(w, first, n);
 
 	if (err)
 		return err;
@@ -184,7 +200,11 @@ static int chunks_make(
 	return 0;
 }
 
-/* The part of [offset, offset + len) that begins it and is contiguous. */
+/*
+ * The part of [offset, offset + len) that begins it and is contiguous; never more than was
+ * asked for, as that is what the process has room for. So of huge pages, whole ones are to be
+ * asked for.
+ */
 static int object_place(struct window *w, uint32_t object, uint64_t offset, uint64_t len,
 	struct abi_window_answer *answer)
 {
@@ -195,6 +215,8 @@ static int object_place(struct window *w, uint32_t object, uint64_t offset, uint
 	struct stat st = {0};
 	int err = 0;
 
+	if (len & (w->object[object].page - 1))
+		return -EINVAL;
 	if (chunk == WINDOW_NONE)
 		err = chunks_make(w, object, index, max, &chunk);
 	if (!err && fstat(w->object[object].fd, &st))
@@ -223,8 +245,11 @@ static int object_upgrade(struct window *w, uint32_t object, int fd)
 
 		if (w->chunk[i].object == object)
 			err = chunks_map(w, i, 1, &o, w->chunk[i].index);
-		if (err)
+		if (err) {
+			/* What those had who use it; it worked before. */
+			chunks_map(w, i, 1, &w->object[object], w->chunk[i].index);
 			return err;
+		}
 	}
 	pthread_mutex_lock(&w->lock);
 	w->object[object].fd = fd;
@@ -299,8 +324,7 @@ int window_map(
 	err = object_open(w, want, &object);
 	if (err)
 		return err;
-	err = object_place(w, object, want->offset,
-		window_round_up(want->len, w->object[object].page), answer);
+	err = object_place(w, object, want->offset, want->len, answer);
 	object_leave(w, object);
 	/* What this descriptor allows, not what another's has allowed. */
 	if (!err)
@@ -325,8 +349,7 @@ int window_more(struct window *w, uint64_t gpa, int64_t distance, uint64_t len,
 		!__builtin_add_overflow(at, distance, &at) && at >= 0 &&
 		range_sound((uint64_t)at, len)) {
 		*offset = (uint64_t)at;
-		err = object_place(w, object, *offset,
-			window_round_up(len, w->object[object].page), answer);
+		err = object_place(w, object, *offset, len, answer);
 	}
 	window_put(w, gpa, ABI_PAGE);
 	return err;

@@ -38,4 +38,7 @@ bool window_drop(struct window *w, uint64_t gpa, uint64_t len);
 void window_answer(struct window *w, uint32_t chunk, uint64_t offset, uint64_t len,
 	uint64_t size, struct abi_window_answer *answer);
 
+/* Back to the reservation that nothing is behind. */
+int window_chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n);
+
 #endif

@@ -13,6 +13,8 @@
 #define STACK_SIZE (128u << 10)
 #define WAKE       ABI_MAX_PROCS /* epoll: our own eventfd; below: a client */
 
+#define STOP_S 3 /* for the thread's end: it may be in a file system that does not answer */
+
 /* Where the window is full: what was just unmapped may still be with the janitor. */
 #define FULL_TRIES 50
 #define FULL_NS    (2 * 1000 * 1000)
@@ -87,19 +89,33 @@ static int request_once(struct window *w, const struct proto_window *packet, int
 	}
 }
 
-static int request_do(struct window *w, const struct proto_window *packet, int fd,
+/* References are on their way to be dropped: to the janitor, with it, or from it to us. */
+static bool room_comes(const struct window_serve *s)
+{
+	const struct abi_ring *reclaim = &s->share->reclaim;
+
+	if (atomic_load(&s->stop))
+		return false;
+	/* Acquire: what the janitor has taken by then is in window->owed. */
+	return __atomic_load_n(&reclaim->head, __ATOMIC_ACQUIRE) !=
+		       __atomic_load_n(&reclaim->tail, __ATOMIC_ACQUIRE) ||
+	       window_will_have_room(s->window);
+}
+
+static int request_do(const struct window_serve *s, const struct proto_window *packet, int fd,
 	struct proto_window_answer *answer, int *lend)
 {
 	const struct timespec pause = {.tv_nsec = FULL_NS};
-	int err = -ENOMEM;
 
-	for (unsigned i = 0; i < FULL_TRIES && err == -ENOMEM; i++) {
-		if (i)
-			clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-		window_sweep(w);
-		err = request_once(w, packet, fd, answer, lend);
+	for (unsigned i = 0;; i++) {
+		int err;
+
+		window_sweep(s->window);
+		err = request_once(s->window, packet, fd, answer, lend);
+		if (err != -ENOMEM || i == FULL_TRIES || !room_comes(s))
+			return err;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	}
-	return err;
 }
 
 /* ---- clients ---- */
@@ -164,8 +180,11 @@ static void client_serve(struct window_serve *s, struct window_client *c)
 	} else if (packet.op == PROTO_WINDOW_UNDO) {
 		client_undo(s, c);
 	} else {
-		answer.err =
-			lost ? -ENFILE : request_do(s->window, &packet, fd, &answer, &lend);
+		answer.err = lost ? -ENFILE : request_do(s, &packet, fd, &answer, &lend);
+		/* Not ours any more when the client goes on. */
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
 		if (answer.err)
 			answer.at = (struct abi_window_answer){0};
 		client_answer(s, c, &packet, &answer, lend);
@@ -292,6 +311,8 @@ int window_serve_create(struct window_serve *s, struct window *window,
 
 void window_serve_destroy(struct window_serve *s)
 {
+	if (s->window->stuck)
+		return;
 	for (unsigned i = 0; i < ABI_MAX_PROCS; i++)
 		if (s->client[i].sock >= 0)
 			close(s->client[i].sock);
@@ -326,10 +347,18 @@ int window_serve_start(struct window_serve *s, struct problem *problem)
 
 void window_serve_stop(struct window_serve *s)
 {
+	struct timespec end;
+
 	if (!s->started)
 		return;
 	atomic_store(&s->stop, true);
 	wake(s);
-	pthread_join(s->thread, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += STOP_S;
+	if (pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &end)) {
+		note_print("window: a file system does not answer: going on without it");
+		/* What the thread uses is left to the VMM's end, and its end to the kernel. */
+		s->window->stuck = true;
+	}
 	s->started = false;
 }

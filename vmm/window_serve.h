@@ -41,6 +41,7 @@ struct window_serve {
 int window_serve_create(struct window_serve *s, struct window *window,
 	const struct abi_share *share, struct problem *problem);
 int window_serve_start(struct window_serve *s, struct problem *problem);
+/* A thread that does not end within seconds is left, with all that it uses (window->stuck). */
 void window_serve_stop(struct window_serve *s);
 void window_serve_destroy(struct window_serve *s);
 

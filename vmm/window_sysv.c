@@ -9,12 +9,22 @@
 
 #include "vmm/window_parts.h"
 
-static int segment_attach(const struct window *w, uint32_t chunk, const struct window_object *o)
+/* Tried elsewhere first, and the place reserved again if it fails: see chunks_map(). */
+static int segment_attach(
+	const struct window *w, uint32_t chunk, uint32_t n, const struct window_object *o)
 {
-	void *at = shmat(
-		(int)o->ino, window_host(w, chunk), SHM_REMAP | (o->writable ? 0 : SHM_RDONLY));
+	const int flags = o->writable ? 0 : SHM_RDONLY;
+	void *at = shmat((int)o->ino, NULL, flags);
+	int err;
 
-	return at == (void *)-1 ? -errno : 0;
+	if (at == (void *)-1)
+		return -errno;
+	shmdt(at);
+	if (shmat((int)o->ino, window_host(w, chunk), flags | SHM_REMAP) != (void *)-1)
+		return 0;
+	err = -errno;
+	window_chunks_unmap(w, chunk, n);
+	return err;
 }
 
 static int segment_make(
@@ -29,7 +39,7 @@ static int segment_make(
 	*chunk = window_chunks_free(w, WINDOW_NONE, &n);
 	if (*chunk == WINDOW_NONE || n < want)
 		return -ENOMEM;
-	err = segment_attach(w, *chunk, o);
+	err = segment_attach(w, *chunk, n, o);
 	if (err)
 		return err;
 	pthread_mutex_lock(&w->lock);
@@ -61,7 +71,7 @@ int window_attach(struct window *w, int shmid, int flags, struct abi_window_answ
 	} else {
 		chunk = window_chunk_find(w, object, 0);
 		if (o.writable && !w->object[object].writable) {
-			err = segment_attach(w, chunk, &o);
+			err = segment_attach(w, chunk, w->object[object].nchunks, &o);
 			pthread_mutex_lock(&w->lock);
 			w->object[object].writable = !err;
 			pthread_mutex_unlock(&w->lock);

@@ -170,6 +170,17 @@ START_TEST(errors_are_linux_s)
 }
 END_TEST
 
+/* Linux would map a whole huge page, also over what the LWK has behind it. */
+START_TEST(part_of_a_huge_page)
+{
+	ck_assert_int_eq(map(-1, AT + PAGE, PAGE, RW, 0), 0);
+	ck_assert_int_eq(call(ABI_CALL_MAP_FILE, UINT64_MAX, AT, PAGE, RW,
+				 MAP_SHARED | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), 0),
+		-EINVAL);
+	ck_assert_int_eq(tell(AT + PAGE, 5), 5);
+}
+END_TEST
+
 START_TEST(memory_of_nobody)
 {
 	uint64_t offset = WINDOW_CHUNK - PAGE, gpa;
@@ -241,7 +252,8 @@ START_TEST(a_segment)
 	char *mine = shmat(id, NULL, 0);
 
 	ck_assert_int_eq(call(ABI_CALL_SHMSIZE, (uint64_t)id, 0, 0, 0, 0, 0), 2 * PAGE);
-	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, 0, 0, 0), 0);
+	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, PAGE, 0, 0), -EINVAL);
+	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, 2 * PAGE, 0, 0), 0);
 	ck_assert_uint_eq(answer()->len, 2 * PAGE);
 	ck_assert_uint_eq(answer()->writable, 1);
 	memcpy(mine + PAGE, "segment", sizeof("segment"));
@@ -273,6 +285,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_file_in_three_places);
 	tcase_add_test(tc, errors_are_linux_s);
+	tcase_add_test(tc, part_of_a_huge_page);
 	tcase_add_test(tc, memory_of_nobody);
 	tcase_add_test(tc, more_of_a_closed_file);
 	tcase_add_test(tc, behind_the_end_and_grown);

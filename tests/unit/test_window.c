@@ -338,6 +338,60 @@ START_TEST(nonsense_is_refused)
 }
 END_TEST
 
+static bool is_reserved(unsigned chunk)
+{
+	void *here = host(GPA + chunk * CHUNK);
+	void *got = mmap(here, CHUNK, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (got != MAP_FAILED)
+		munmap(got, CHUNK);
+	return got == MAP_FAILED && errno == EEXIST;
+}
+
+/* Regular files by their looks, whose mmap fails when what was there is unmapped already. */
+START_TEST(no_hole_where_mmap_fails)
+{
+	static const char *const name[] = {"/proc/version", "/proc/self/maps", "/proc/cpuinfo",
+		"/sys/kernel/mm/transparent_hugepage/enabled"};
+	int fd = open(name[_i], O_RDONLY);
+
+	if (fd < 0)
+		return; /* not on this host */
+	ck_assert_int_lt(map(fd, false, 0, 3 * CHUNK), 0);
+	for (unsigned i = 0; i < w.nchunks; i++)
+		ck_assert(is_reserved(i));
+	/* And the place is free for the next file. */
+	ck_assert_int_eq(map(file("a", PAGE), true, 0, PAGE), 0);
+	ck_assert_uint_eq(at.gpa, GPA);
+	window_put(&w, GPA, PAGE);
+	nothing_left();
+}
+END_TEST
+
+START_TEST(never_more_than_asked_for)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | (21 << MAP_HUGE_SHIFT));
+	struct window_file want = {fd, true, 0, PAGE};
+
+	if (fd < 0)
+		return; /* no huge pages on this host */
+	fds_before++;
+	ck_assert_int_eq(ftruncate(fd, 2 * CHUNK), 0);
+	ck_assert_int_eq(window_map(&w, &want, &at), -EINVAL);
+	want.len = CHUNK + PAGE;
+	ck_assert_int_eq(window_map(&w, &want, &at), -EINVAL);
+	ck_assert_uint_eq(window_use(&w).objects, 0);
+	want.len = CHUNK;
+	ck_assert_int_eq(window_map(&w, &want, &at), 0);
+	ck_assert_uint_eq(at.len, CHUNK);
+	ck_assert_uint_eq(at.huge, CHUNK);
+	window_put(&w, at.gpa, CHUNK);
+	nothing_left();
+	close(fd);
+}
+END_TEST
+
 START_TEST(no_descriptors_left)
 {
 	struct rlimit limit;
@@ -474,6 +528,8 @@ int main(void)
 	tcase_add_test(tc, a_reader_s_file_becomes_a_writer_s);
 	tcase_add_test(tc, growth_goes_on_behind);
 	tcase_add_test(tc, nonsense_is_refused);
+	tcase_add_loop_test(tc, no_hole_where_mmap_fails, 0, 4);
+	tcase_add_test(tc, never_more_than_asked_for);
 	tcase_add_test(tc, no_descriptors_left);
 	tcase_add_test(tc, segments);
 	tcase_add_test(tc, drops_against_maps);

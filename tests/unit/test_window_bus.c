@@ -133,6 +133,30 @@ START_TEST(given_up_in_the_end)
 }
 END_TEST
 
+/* The guest's kernel has been told, and is at the same instruction still. */
+START_TEST(the_kernel_s_own_memory)
+{
+	enum exit_verdict verdict = EXIT_CONTINUE;
+	unsigned n, tells = 0;
+
+	hold(PAGE, PAGE, GPA);
+	regs.rip = 0xffffffff80001000;
+	for (n = 0; n < 1000 && verdict == EXIT_CONTINUE; n++) {
+		events = (struct kvm_vcpu_events){0};
+		verdict = window_bus(vcpu);
+		tells += events.exception.injected;
+	}
+	ck_assert_int_eq(verdict, EXIT_FAIL);
+	ck_assert_uint_ge(tells, 1);
+	ck_assert_int_eq(vcpu->failure, VCPU_RUN);
+	ck_assert_int_eq(vcpu->error, -EFAULT);
+	/* A program may do the same again and again. */
+	regs.rip = 0x1000;
+	for (n = 0; n < 1000; n++)
+		told();
+}
+END_TEST
+
 START_TEST(not_over_another_exception)
 {
 	hold(PAGE, 2 * PAGE, GPA);
@@ -165,6 +189,7 @@ int main(void)
 	tcase_add_test(tc, what_was_cut_off);
 	tcase_add_test(tc, several_one_after_the_other);
 	tcase_add_test(tc, given_up_in_the_end);
+	tcase_add_test(tc, the_kernel_s_own_memory);
 	tcase_add_test(tc, not_over_another_exception);
 	tcase_add_test(tc, the_kernel_s_own_access);
 	suite_add_tcase(suite, tc);

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/window_serve.h"
@@ -266,6 +267,67 @@ START_TEST(death_before_the_answer)
 }
 END_TEST
 
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static void *drop_soon(void *arg)
+{
+	usleep(20000);
+	window_put(&w, GPA, PAGE);
+	atomic_store(&w.owed, 0);
+	return NULL;
+}
+
+/* Who asks in vain does not hold up the others; who asks while room comes, gets it. */
+START_TEST(full_for_good_or_for_a_while)
+{
+	pthread_t thread;
+	double start;
+
+	for (unsigned i = 0; i < w.nchunks; i++)
+		ck_assert_int_eq(ask_map(memory(PAGE), PAGE), 0);
+	start = now_s();
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(ask_map(memory(PAGE), PAGE), -ENOMEM);
+	ck_assert(now_s() - start < 1); /* 2 s, if each waited */
+	atomic_store(&w.owed, 1);
+	pthread_create(&thread, NULL, drop_soon, NULL);
+	ck_assert_int_eq(ask_map(memory(PAGE), PAGE), 0);
+	pthread_join(thread, NULL);
+	/* In the guest's ring, and nobody takes it: for a time. */
+	share->reclaim.head = 1;
+	ck_assert_int_eq(ask_map(memory(PAGE), PAGE), -ENOMEM);
+	ck_assert(now_s() - start >= 0.1);
+}
+END_TEST
+
+/* Held up, as by a file system that does not answer. The end comes all the same. */
+START_TEST(an_end_without_the_thread)
+{
+	struct proto_window packet = {
+		.type = PROTO_WINDOW, .op = PROTO_WINDOW_MAP, .slot = SLOT, .len = PAGE};
+	int fd = memory(PAGE);
+	unsigned before = fds();
+
+	pthread_mutex_lock(&w.lock);
+	send_fds(&packet, sizeof(packet), &fd, 1);
+	while (fds() == before)
+		sched_yield();
+	window_serve_stop(&s);
+	ck_assert(w.stuck);
+	window_serve_destroy(&s);
+	window_destroy(&w);
+	/* It goes on one day: all that it uses is there. */
+	pthread_mutex_unlock(&w.lock);
+	ck_assert_int_eq(hear(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("window_serve");
@@ -280,6 +342,8 @@ int main(void)
 	tcase_add_loop_test(tc, nonsense_is_not_heard_twice, 0, 2);
 	tcase_add_loop_test(tc, death_after_the_answer, 0, 3);
 	tcase_add_test(tc, death_before_the_answer);
+	tcase_add_test(tc, full_for_good_or_for_a_while);
+	tcase_add_test(tc, an_end_without_the_thread);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

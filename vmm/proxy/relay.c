@@ -59,10 +59,11 @@ static bool relay_put(struct relay *relay, const struct abi_siginfo *info)
 	struct abi_proc *proc = relay->proc;
 	uint64_t bit = 1ULL << (info->signo - 1);
 
+	/* Also of one that is pending already: it came after what the program has last seen. */
+	watch_news(relay->watch);
 	if (__atomic_load_n(&proc->sig_pending, __ATOMIC_ACQUIRE) & bit)
 		return info->signo < FIRST_REALTIME;
 	proc->sig[info->signo] = *info;
-	watch_news(relay->watch);
 	__atomic_fetch_or(&proc->sig_pending, bit, __ATOMIC_RELEASE);
 	porter_event(relay->porter);
 	return true;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,8 @@
 /* Between two looks at the records: at once again while there are some, then less and less. */
 #define LOOK_MIN_US 200
 #define LOOK_MAX_US 20000
+
+#define END_S 1 /* for a reader of the last lines */
 
 int trace_open(const char *to, struct problem *problem)
 {
@@ -41,12 +45,37 @@ void trace_init(struct trace *trace, int fd)
 	pthread_mutex_init(&trace->captures.lock, NULL);
 }
 
+/*
+ * How much of it may be written now. Until the end: all. At the end: whole lines that a pipe
+ * takes without blocking once it is ready; 0: its reader does not read.
+ */
+static size_t piece(const struct trace *trace, const char *from, size_t len)
+{
+	struct pollfd to = {.fd = trace->fd, .events = POLLOUT};
+	const char *end;
+
+	if (!trace->ending)
+		return len;
+	if (trace->deaf || poll(&to, 1, END_S * 1000) <= 0)
+		return 0;
+	if (len <= PIPE_BUF)
+		return len;
+	end = memrchr(from, '\n', PIPE_BUF);
+	return end ? (size_t)(end + 1 - from) : PIPE_BUF;
+}
+
 /* A writer that does not take it all is tried again; one that is gone, or full, is not. */
 static void flush(struct trace *trace)
 {
 	for (size_t done = 0; done < trace->used;) {
-		ssize_t n = write(trace->fd, trace->buffer + done, trace->used - done);
+		const char *from = trace->buffer + done;
+		size_t len = piece(trace, from, trace->used - done);
+		ssize_t n;
 
+		trace->deaf |= !len;
+		if (!len)
+			break;
+		n = write(trace->fd, from, len);
 		if (n < 0 && errno != EINTR)
 			break;
 		done += n > 0 ? (size_t)n : 0;
@@ -256,9 +285,16 @@ static void status_print(struct trace *trace, uint32_t status)
 
 void trace_end(struct trace *trace, const uint32_t *wait_status)
 {
+	struct timespec end;
+
 	if (trace->fd < 0)
 		return;
-	pthread_mutex_lock(&trace->lock);
+	/* The tracer holds it while it writes, to somebody who may not read. */
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += END_S;
+	if (pthread_mutex_clocklock(&trace->lock, CLOCK_MONOTONIC, &end))
+		return;
+	trace->ending = true;
 	if (!trace->closed && trace->area) {
 		drain(trace);
 		unfinished_print(trace);

@@ -20,6 +20,8 @@ struct trace {
 	const struct abi_share *share;
 	pthread_mutex_t lock; /* who prints; all below */
 	bool closed;
+	bool ending; /* nobody is waited for who does not read, */
+	bool deaf;   /* as was found */
 	struct abi_trace *area;
 	void *page; /* that it is on */
 	size_t page_size;
@@ -45,7 +47,8 @@ int trace_start(struct trace *trace, const struct abi_share *share, uint64_t gpa
 
 /*
  * Helper: prints what is left, calls that have not ended among it, and, if there is one, how
- * the program ended. Nothing is printed after it. Twice is harmless.
+ * the program ended. Nothing is printed after it. Twice is harmless. Who does not read is
+ * waited for a second, and then does without the end.
  */
 void trace_end(struct trace *trace, const uint32_t *wait_status);
 

@@ -162,6 +162,15 @@ static int file_open(const struct want *w)
 	return memory_file(w);
 }
 
+/* Linux would map whole huge pages, over what lies behind the room that the LWK has made. */
+static bool whole_pages(const struct want *w, uint64_t len)
+{
+	struct statfs fs;
+
+	return fstatfs(w->fd, &fs) || fs.f_type != HUGETLBFS_MAGIC ||
+	       len % (uint64_t)fs.f_bsize == 0;
+}
+
 /*
  * As much protection as the descriptor allows, since the program may ask for it later and is
  * then not heard here; errors are those of what it asks for now.
@@ -170,9 +179,11 @@ static int file_map(struct want *w, uint64_t va, uint64_t len, uint64_t offset)
 {
 	int prot = (int)w->arg[3] & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	int flags = MAP_SHARED | MAP_FIXED | ((int)w->arg[4] & FLAGS_KEPT);
-	void *at = mmap(
-		(void *)va, len, prot | PROT_READ | PROT_WRITE, flags, w->fd, (off_t)offset);
+	void *at;
 
+	if (!whole_pages(w, len))
+		return -EINVAL;
+	at = mmap((void *)va, len, prot | PROT_READ | PROT_WRITE, flags, w->fd, (off_t)offset);
 	w->writable = at != MAP_FAILED;
 	if (at == MAP_FAILED && (errno == EACCES || errno == EPERM) && !(prot & PROT_WRITE))
 		at = mmap((void *)va, len, prot | PROT_READ, flags, w->fd, (off_t)offset);
@@ -296,7 +307,8 @@ static int64_t duplicate(struct want *w)
 	return ask(w, PROTO_WINDOW_DUP);
 }
 
-/* Arguments: shmid, va, SHM_* flags. Attached here first, for the errors are Linux's. */
+/* Arguments: shmid, va, SHM_* flags, the room that the LWK has made. Attached here first, for
+ * the errors are Linux's. */
 static int64_t attach(struct want *w)
 {
 	const int flags = (int)w->arg[2] & (SHM_RDONLY | SHM_EXEC);
@@ -308,6 +320,9 @@ static int64_t attach(struct want *w)
 		return -errno;
 	ds.shm_segsz = (ds.shm_segsz + ABI_PAGE - 1) & ~(size_t)(ABI_PAGE - 1);
 	if (!range_sound(va, ds.shm_segsz))
+		return -EINVAL;
+	/* Another segment by now, with the same id. */
+	if (w->arg[3] && ds.shm_segsz != w->arg[3])
 		return -EINVAL;
 	if (shmat((int)w->arg[0], (void *)va, flags | SHM_REMAP) == (void *)-1)
 		return -errno;
