@@ -36,7 +36,7 @@ static s64 vmas_copy(struct copy *c)
 		if (v->flags & VMA_WINDOW)
 			return -ENOMEM;
 		else if (!(v->flags & VMA_FIXED_KERNEL) &&
-			vma_add(c->to, v->start, v->end, v->prot, v->flags))
+			 vma_add(c->to, v->start, v->end, v->prot, v->flags))
 			return -ENOMEM;
 	return 0;
 }
