@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -55,7 +56,7 @@ static int resume(char *const *argv, struct problem *problem)
 	name_set(argv[NAME]);
 	fd = (int)strtol(argv[FD], NULL, 10);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	strcpy(options.name, argv[GUEST]);
+	snprintf(options.name, sizeof(options.name), "%s", argv[GUEST]);
 	options.guest = argv + WORDS;
 	options.timeout_s = (double)inherit.timeout_ms / 1e3;
 	err = program_open_fd(fd, argv[NAME], argv + WORDS, &program, problem);
