@@ -78,8 +78,11 @@ static u64 hole_below(struct mm *mm, u64 len, u64 align, u64 lo, u64 from)
 
 	if (!v)
 		v = mm->last;
-	else if (v->start >= from)
+	else if (v->start >= from) {
+		/* The hint may lie in a granule of the window. */
+		top = MIN(top, start_of(v));
 		v = v->prev;
+	}
 	for (;;) {
 		u64 bottom = v ? MAX(end_of(v), lo) : lo;
 		u64 start = ALIGN_DOWN(top - len, align);
