@@ -121,6 +121,7 @@ CASE(setuid_threads, setuid)
 	SHOW(setuid(55));
 	go = 1;
 	abi_join(t);
+	abi_join(abi_thread(look_at_ids, NULL));
 }
 
 CASE(groups, getgroups, setgroups)

@@ -188,6 +188,28 @@ END_TEST
 
 /* Each slot writes its own numbers into a pipe of its own and reads them back, now and then
  * interrupted. */
+/* A thread made after them inherits the ids, whoever makes its host thread. As root. */
+START_TEST(new_threads_have_the_ids)
+{
+	static const gid_t groups[2] = {7, 56};
+
+	run(0);
+	ck_assert_int_eq(fake_call(&f, 2, SYS_getuid, 0, 0, 0, 0), 0); /* serves, and ends */
+	memcpy(fake_memory(&f, BUF), groups, sizeof(groups));
+	ck_assert_int_eq(fake_call(&f, 0, SYS_setgroups, 2, BUF, 0, 0), 0);
+	ck_assert_int_eq(fake_call(&f, 0, SYS_setresgid, 56, 57, 58, 0), 0);
+	ck_assert_int_eq(fake_call(&f, 0, SYS_setuid, 55, 0, 0, 0), 0);
+	for (uint32_t slot = 3; slot < 6; slot++) {
+		ck_assert_int_eq(fake_call(&f, slot, SYS_getuid, 0, 0, 0, 0), 55);
+		ck_assert_int_eq(fake_call(&f, slot, SYS_geteuid, 0, 0, 0, 0), 55);
+		ck_assert_int_eq(fake_call(&f, slot, SYS_getegid, 0, 0, 0, 0), 57);
+		ck_assert_int_eq(fake_call(&f, slot, SYS_getgroups, 0, 0, 0, 0), 2);
+		ck_assert_int_eq(fake_call(&f, slot, SYS_setuid, 0, 0, 0, 0), -EPERM);
+	}
+	finish();
+}
+END_TEST
+
 START_TEST(many_slots_at_once)
 {
 	static struct {
@@ -260,6 +282,8 @@ int main(void)
 	tcase_add_loop_test(tc, memory_mapped_a_moment_ago, 0, 2);
 	tcase_add_test(tc, the_log_is_acknowledged_when_asked);
 	tcase_add_test(tc, requests_of_others_are_not_ours);
+	if (!geteuid())
+		tcase_add_test(tc, new_threads_have_the_ids);
 	tcase_add_loop_test(tc, many_slots_at_once, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -66,6 +66,7 @@ static void crew_wire(struct proxy *p)
 		.window = &p->window,
 		.watch = &p->watch,
 		.trace = &p->trace,
+		.creds = &p->creds,
 	};
 	p->crew.cores = p->welcome.helper;
 	p->crew.ncores = p->welcome.nhelpers;

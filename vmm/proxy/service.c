@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 #include "guest-lwk/abi/syscalls.h"
 #include "vmm/proxy/child.h"
+#include "vmm/proxy/creds.h"
 #include "vmm/proxy/exe.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
 #include "vmm/proxy/peer.h"
 #include "vmm/proxy/porter.h"
+#include "vmm/proxy/state.h"
 #include "vmm/proxy/trace.h"
 #include "vmm/proxy/viewcall.h"
 #include "vmm/proxy/watch.h"
@@ -82,6 +85,22 @@ static uint32_t signal_raised(void)
 	return signo > 0 ? (uint32_t)signo : 0;
 }
 
+/* A thread's first call: with the ids that it has inherited. */
+static void service_adopt(struct service *service)
+{
+	struct problem problem;
+	int err = creds_take(service->common->creds);
+
+	service->tid = service->mbox->tid;
+	if (!err)
+		return;
+	problem_set(&problem, err, EXIT_LWVMM_FAILED,
+		"proxy: a new thread cannot have the program's user and groups (%s): make "
+		"threads before the ids are given up",
+		strerror(-err));
+	crew_leave_problem(&service->common->proxy->crew, &problem);
+}
+
 static void service_serve(struct service *service)
 {
 	const struct service_common *common = service->common;
@@ -94,6 +113,8 @@ static void service_serve(struct service *service)
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
 	peer_wait(common->share, service->slot);
+	if (mbox->tid != service->tid)
+		service_adopt(service);
 	if ((mbox->nr >= ABI_CALL_FORK || service->over) && child_call(service))
 		return;
 
@@ -105,6 +126,7 @@ static void service_serve(struct service *service)
 		do
 			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 		while (watch_missed(common->watch, mbox, &call));
+	creds_note(common->creds, mbox->nr, mbox->ret);
 	watch_end(common->watch, mbox, &call);
 	trace_call_end(common->trace, capture, mbox->ret);
 	service_answer(service, mbox->ret);

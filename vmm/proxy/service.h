@@ -12,6 +12,7 @@
 #include "guest-lwk/abi/share.h"
 #include "vmm/proxy/interrupt.h"
 
+struct creds;
 struct porter;
 struct maplog;
 struct trace;
@@ -33,6 +34,7 @@ struct service_common {
 	struct window_port *window;
 	struct watch *watch;
 	struct trace *trace;
+	struct creds *creds;
 };
 
 /* What the copy of a process says to its maker (copy.h). */
@@ -46,6 +48,7 @@ struct service {
 	const struct service_common *common;
 	struct abi_mbox *mbox;
 	uint32_t slot;
+	uint32_t tid;    /* whose calls it makes; 0: none yet */
 	bool made;       /* helper only: it has, or will soon have, its thread */
 	uint32_t asleep; /* futex.h */
 	struct interrupt interrupt;

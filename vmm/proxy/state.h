@@ -4,6 +4,7 @@
 #define VMM_PROXY_STATE_H
 
 #include "vmm/proto.h"
+#include "vmm/proxy/creds.h"
 #include "vmm/proxy/crew.h"
 #include "vmm/proxy/load.h"
 #include "vmm/proxy/maplog.h"
@@ -49,6 +50,7 @@ struct proxy {
 	struct load load;
 	struct viewer viewer;
 	struct window_port window;
+	struct creds creds;
 	struct watch watch;
 };
 
