@@ -96,9 +96,20 @@ u32 random_prot(void)
 	return prots[sim_random(sizeof(prots))];
 }
 
+/* The window has a part of a GiB that what is asked for at va (0: anywhere) may come to lie in.
+ */
+static bool window_in_gibs(u64 va, u64 end)
+{
+	if (va)
+		return window_maps_gib(va, end);
+	return window_maps_gib(SIM_LARGE_START, SIM_WINDOW_START) ||
+	       window_maps_gib(SIM_WINDOW_END, SIM_LARGE_END);
+}
+
 /*
  * A 1 GiB page is one process's, under one GiB of its addresses. So it is of no use in a GiB
- * that has 2 MiB pages already (or the vDSO), nor at address 0.
+ * that has 2 MiB pages already (or the vDSO, or something of the window), nor at address 0. An
+ * address that the LWK picks may be in such a GiB: mm_pick() goes by what addresses are free.
  */
 static bool short_on(u64 set, u64 va, u64 bytes)
 {
@@ -108,8 +119,7 @@ static bool short_on(u64 set, u64 va, u64 bytes)
 		return false;
 	return host_free_gibs(set) < bytes / GIB_SIZE + 2 || start < GIB_SIZE ||
 	       end > ALIGN_DOWN(ABI_VDSO_VA, GIB_SIZE) || host_has_small(start, end) ||
-	       (va && window_maps(ALIGN_DOWN(start, GIB_SIZE),
-			      ALIGN_UP(end, GIB_SIZE) - ALIGN_DOWN(start, GIB_SIZE)));
+	       window_in_gibs(va, end);
 }
 
 bool short_of(u64 va, u64 bytes)

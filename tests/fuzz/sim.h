@@ -83,6 +83,8 @@ void window_boot(void);
 void window_log_unmap(u64 va, u64 len);
 /* The proxy has something of a file in [va, va+len). */
 bool window_maps(u64 va, u64 len);
+/* The same for the GiBs that [start, end) touches. */
+bool window_maps_gib(u64 start, u64 end);
 /* A reference is dropped for each page: its record came, and then it is done. */
 void window_put(u64 gpa, u64 len);
 /* The processor used a page that has no memory: true if the kernel was told. */
@@ -117,9 +119,12 @@ u32 host_node(u64 gpa);
 void policy_check(u64 va, u32 node, bool gib);
 /* The proxy has a 2 MiB page somewhere in the GiBs that [start, end) touches. */
 bool host_has_small(u64 start, u64 end);
-/* Where mm_va.c puts what is large. */
-#define SIM_LARGE_START (ABI_PIE_BASE + (1ULL << 40))
-#define SIM_LARGE_END   (ABI_MMAP_TOP - (1ULL << 40))
+/* Where mm_va.c puts what is large; its upper part is for reservations, and between them and
+ * the rest is the room that is the window's own. */
+#define SIM_LARGE_START  (ABI_PIE_BASE + (1ULL << 40))
+#define SIM_LARGE_END    (ABI_MMAP_TOP - (1ULL << 40))
+#define SIM_WINDOW_START (ABI_MMAP_TOP - (5ULL << 40))
+#define SIM_WINDOW_END   (ABI_MMAP_TOP - (4ULL << 40))
 /* Nothing is lost: what is free, committed and the kernel's own is all there is. */
 void host_check(u64 committed);
 /* The process is gone: it holds no block, no page table, no kernel memory. */

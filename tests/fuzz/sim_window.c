@@ -18,9 +18,10 @@
 #define CHUNKS      (WINDOW_FILES * FILE_CHUNKS)
 #define PAGES       (CHUNKS * CHUNK_PAGES)
 
-static u32 file_pages[WINDOW_FILES];          /* its length */
-static u32 refs[PAGES];                       /* by page of the window */
-static u32 *proxy[ABI_USER_END / BLOCK_SIZE]; /* by granule: 1 + page of the window */
+static u32 file_pages[WINDOW_FILES];           /* its length */
+static u32 refs[PAGES];                        /* by page of the window */
+static u32 *proxy[ABI_USER_END / BLOCK_SIZE];  /* by granule: 1 + page of the window */
+static u32 gib_pages[ABI_USER_END / GIB_SIZE]; /* how many of those a GiB has */
 
 /* Two chunks of a file follow each other, the next two are elsewhere. */
 static u32 chunk_swap(u32 chunk)
@@ -81,6 +82,22 @@ static u32 *proxy_page(u64 va)
 	return &(*granule)[va / PAGE_SIZE % CHUNK_PAGES];
 }
 
+static void proxy_set(u64 va, u32 value)
+{
+	u32 *at = proxy_page(va);
+
+	gib_pages[va / GIB_SIZE] += !!value - !!*at;
+	*at = value;
+}
+
+bool window_maps_gib(u64 start, u64 end)
+{
+	for (u64 i = start / GIB_SIZE; i < ALIGN_UP(end, GIB_SIZE) / GIB_SIZE; i++)
+		if (gib_pages[i])
+			return true;
+	return false;
+}
+
 bool window_maps(u64 va, u64 len)
 {
 	for (u64 at = va; at < va + len; at += PAGE_SIZE)
@@ -96,7 +113,7 @@ void window_log_unmap(u64 va, u64 len)
 	if (sim_tlb_holds_va(va, len))
 		sim_fail("log: va %lx is unmapped while a core can still use it", va);
 	for (u64 at = va; at < va + len; at += PAGE_SIZE)
-		*proxy_page(at) = 0;
+		proxy_set(at, 0);
 }
 
 void window_put(u64 gpa, u64 len)
@@ -132,7 +149,7 @@ static s64 answer(struct fwd_whole *call, u64 va, u32 page, u64 len, bool writab
 	for (u64 at = 0; at < a.len; at += PAGE_SIZE, page++) {
 		if (host_proxy_ptr(va + at))
 			sim_fail("va %lx gets something of the window, and has RAM", va + at);
-		*proxy_page(va + at) = 1 + page;
+		proxy_set(va + at, 1 + page);
 		refs[page]++;
 		a.inside += window_inside(page) && a.inside == at ? PAGE_SIZE : 0;
 	}
