@@ -37,24 +37,22 @@ int client_watch(struct server *s, const struct client *c, bool pid)
 
 static struct client *client_new(struct server *s, int sock, enum client_state state)
 {
-	for
-		each_client(s, c)
-		{
-			if (c->state != CLIENT_FREE)
-				continue;
-			*c = (struct client){
-				.state = state,
-				.sock = sock,
-				.pid_fd = -1,
-				.stat_fd = -1,
-				.proc = -1,
-				.since_ms = server_now_ms(),
-			};
-			if (!client_watch(s, c, false))
-				return c;
-			c->state = CLIENT_FREE;
-			break;
-		}
+	for_each_client (s, c) {
+		if (c->state != CLIENT_FREE)
+			continue;
+		*c = (struct client){
+			.state = state,
+			.sock = sock,
+			.pid_fd = -1,
+			.stat_fd = -1,
+			.proc = -1,
+			.since_ms = server_now_ms(),
+		};
+		if (!client_watch(s, c, false))
+			return c;
+		c->state = CLIENT_FREE;
+		break;
+	}
 	return NULL;
 }
 
@@ -213,9 +211,8 @@ static void on_query(struct server *s, struct client *c)
 	}
 	for (unsigned i = 0; i < plan->nvcpus; i++)
 		guest.core[i] = plan->vcpu[i].core;
-	for
-		each_client(
-			s, p) if (p->state == CLIENT_PROCESS && guest.nprocs < ABI_MAX_PROCS)
+	for_each_client (s, p)
+		if (p->state == CLIENT_PROCESS && guest.nprocs < ABI_MAX_PROCS)
 			process_describe(s, p, &guest.process[guest.nprocs++]);
 	if (!client_send(c, &guest, sizeof(guest)))
 		client_close(c);
@@ -347,18 +344,16 @@ static void ready(struct server *s)
 	struct proto_end packet = {.type = PROTO_READY};
 
 	s->ready = true;
-	for
-		each_client(s, c)
-		{
-			if (c->state != CLIENT_STARTER)
-				continue;
-			client_send(c, &packet, sizeof(packet));
-			/* Who keeps the guest says nothing more: its end is the guest's. */
-			if (s->kept)
-				c->state = CLIENT_NEW;
-			else
-				client_free(c);
-		}
+	for_each_client (s, c) {
+		if (c->state != CLIENT_STARTER)
+			continue;
+		client_send(c, &packet, sizeof(packet));
+		/* Who keeps the guest says nothing more: its end is the guest's. */
+		if (s->kept)
+			c->state = CLIENT_NEW;
+		else
+			client_free(c);
+	}
 }
 
 enum server_news server_poll(struct server *s)
@@ -368,21 +363,17 @@ enum server_news server_poll(struct server *s)
 	if (!s->ready &&
 		__atomic_load_n(&s->vm->share->booted, __ATOMIC_ACQUIRE) == s->vm->nvcpus)
 		ready(s);
-	for
-		each_client(s, c)
-		{
-			bool is_main = c->main && c->state == CLIENT_WAITING;
+	for_each_client (s, c) {
+		bool is_main = c->main && c->state == CLIENT_WAITING;
 
-			if (c->state == CLIENT_WAITING)
-				process_retry(s, c);
-			else if (c->state == CLIENT_NEW && !c->main &&
-				 now - c->since_ms > SILENT_MS)
-				client_refuse(
-					s, c, "the connection said nothing: it is closed");
-			/* The main program wanted another execve() than there was room for. */
-			if (is_main && c->state == CLIENT_FREE)
-				return SERVER_LOST;
-		}
+		if (c->state == CLIENT_WAITING)
+			process_retry(s, c);
+		else if (c->state == CLIENT_NEW && !c->main && now - c->since_ms > SILENT_MS)
+			client_refuse(s, c, "the connection said nothing: it is closed");
+		/* The main program wanted another execve() than there was room for. */
+		if (is_main && c->state == CLIENT_FREE)
+			return SERVER_LOST;
+	}
 	return stop_poll(s);
 }
 
@@ -390,8 +381,7 @@ int server_wait_ms(const struct server *s)
 {
 	bool soon = false;
 
-	for
-		each_client(s, c) soon |=
-			c->state == CLIENT_WAITING || c->state == CLIENT_STARTER;
+	for_each_client (s, c)
+		soon |= c->state == CLIENT_WAITING || c->state == CLIENT_STARTER;
 	return soon ? SOON_MS : -1;
 }

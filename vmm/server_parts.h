@@ -5,8 +5,8 @@
 
 #include "vmm/server.h"
 
-#define each_client(s, c)                                                                      \
-	(__auto_type c = &(s)->client[0]; c < &(s)->client[SERVER_MAX_CLIENTS]; c++)
+#define for_each_client(s, c)                                                                  \
+	for (__auto_type c = &(s)->client[0]; c < &(s)->client[SERVER_MAX_CLIENTS]; c++)
 
 uint64_t server_now_ms(void);
 

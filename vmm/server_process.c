@@ -169,14 +169,12 @@ static int pid_open(struct client *c)
 /* The proxy that comes back with another program takes its own place. */
 static void away_return(struct server *s, struct client *c)
 {
-	for
-		each_client(s, away)
-		{
-			if (away->state != CLIENT_AWAY || away->peer.pid != c->peer.pid)
-				continue;
-			c->main = away->main;
-			client_free(away);
-		}
+	for_each_client (s, away) {
+		if (away->state != CLIENT_AWAY || away->peer.pid != c->peer.pid)
+			continue;
+		c->main = away->main;
+		client_free(away);
+	}
 }
 
 void process_hello(struct server *s, struct client *c, const struct proto_hello *hello)
@@ -261,15 +259,13 @@ void process_away(struct server *s, struct client *c)
 
 void process_look_dead(struct server *s)
 {
-	for
-		each_client(s, c)
-		{
-			struct pollfd gone = {.fd = c->pid_fd, .events = POLLIN};
+	for_each_client (s, c) {
+		struct pollfd gone = {.fd = c->pid_fd, .events = POLLIN};
 
-			if (c->state == CLIENT_PROCESS && !c->main && c->pid_fd >= 0 &&
-				poll(&gone, 1, 0) > 0)
-				process_dead(s, c);
-		}
+		if (c->state == CLIENT_PROCESS && !c->main && c->pid_fd >= 0 &&
+			poll(&gone, 1, 0) > 0)
+			process_dead(s, c);
+	}
 }
 
 /* The state letter stands after the name, which is in parentheses and may hold anything. */
@@ -288,19 +284,17 @@ static bool is_stopped(int stat_fd)
 
 void server_poll_stop(struct server *s)
 {
-	for
-		each_client(s, c)
-		{
-			bool stopped;
+	for_each_client (s, c) {
+		bool stopped;
 
-			if (c->state != CLIENT_PROCESS || c->stat_fd < 0)
-				continue;
-			stopped = is_stopped(c->stat_fd);
-			if (stopped == c->stopped)
-				continue;
-			c->stopped = stopped;
-			__atomic_store_n(&s->vm->share->proc[c->proc].stopped, stopped,
-				__ATOMIC_RELEASE);
-			vm_event(s->vm, (unsigned)c->proc);
-		}
+		if (c->state != CLIENT_PROCESS || c->stat_fd < 0)
+			continue;
+		stopped = is_stopped(c->stat_fd);
+		if (stopped == c->stopped)
+			continue;
+		c->stopped = stopped;
+		__atomic_store_n(
+			&s->vm->share->proc[c->proc].stopped, stopped, __ATOMIC_RELEASE);
+		vm_event(s->vm, (unsigned)c->proc);
+	}
 }

@@ -120,17 +120,15 @@ bool client_send_account(struct server *s, const struct client *c)
 		account.node[i] =
 			(struct proto_node){vm->share->mem_total[i], vm->share->mem_free[i]};
 	usage_read(vm, usage);
-	for
-		each_client(s, p)
-		{
-			struct proto_usage *to = &account.process[account.nprocs];
+	for_each_client (s, p) {
+		struct proto_usage *to = &account.process[account.nprocs];
 
-			if (p->state != CLIENT_PROCESS || account.nprocs == ABI_MAX_PROCS)
-				continue;
-			*to = usage[p->proc];
-			to->pid = p->hello.pid;
-			to->cpu_ns = ticks_ns(vm, to->cpu_ns);
-			account.nprocs++;
-		}
+		if (p->state != CLIENT_PROCESS || account.nprocs == ABI_MAX_PROCS)
+			continue;
+		*to = usage[p->proc];
+		to->pid = p->hello.pid;
+		to->cpu_ns = ticks_ns(vm, to->cpu_ns);
+		account.nprocs++;
+	}
 	return client_send(c, &account, sizeof(account));
 }

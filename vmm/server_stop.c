@@ -21,9 +21,9 @@ static bool is_alive(const struct client *c)
 
 static void signal_all(const struct server *s, int signo)
 {
-	for
-		each_client(s, c) if (is_alive(c) && c->pid_fd >= 0)(void)
-			syscall(SYS_pidfd_send_signal, c->pid_fd, signo, NULL, 0);
+	for_each_client (s, c)
+		if (is_alive(c) && c->pid_fd >= 0)
+			(void)syscall(SYS_pidfd_send_signal, c->pid_fd, signo, NULL, 0);
 }
 
 /* Who asks again can only shorten the time. */
@@ -44,8 +44,8 @@ enum server_news stop_poll(struct server *s)
 
 	if (!s->stopping)
 		return SERVER_NOTHING;
-	for
-		each_client(s, c) alive |= is_alive(c);
+	for_each_client (s, c)
+		alive |= is_alive(c);
 	if (!alive)
 		return SERVER_STOPPED;
 	if (server_now_ms() < s->kill_ms)
@@ -63,57 +63,49 @@ void server_end(struct server *s, const struct problem *why)
 {
 	while (s->listen_fd >= 0 && client_accept(s))
 		;
-	for
-		each_client(s, c)
-		{
-			/* It runs on the host, and was the guest's. */
-			if (c->state == CLIENT_AWAY)
-				(void)syscall(
-					SYS_pidfd_send_signal, c->pid_fd, SIGKILL, NULL, 0);
-			if (c->sock < 0 || c->state == CLIENT_ENDED)
-				continue;
-			if (c->main && c->parted) {
-				c->state = CLIENT_ENDED;
-				continue;
-			}
-			server_send_problem(c->sock, why);
-			if (!c->main)
-				client_close(c);
+	for_each_client (s, c) {
+		/* It runs on the host, and was the guest's. */
+		if (c->state == CLIENT_AWAY)
+			(void)syscall(SYS_pidfd_send_signal, c->pid_fd, SIGKILL, NULL, 0);
+		if (c->sock < 0 || c->state == CLIENT_ENDED)
+			continue;
+		if (c->main && c->parted) {
+			c->state = CLIENT_ENDED;
+			continue;
 		}
+		server_send_problem(c->sock, why);
+		if (!c->main)
+			client_close(c);
+	}
 }
 
 void server_wait_gone(struct server *s)
 {
 	uint64_t end = server_now_ms() + GONE_WAIT_MS;
 
-	for
-		each_client(s, c)
-		{
-			struct pollfd gone = {.fd = c->pid_fd, .events = POLLIN};
-			uint64_t now = server_now_ms();
+	for_each_client (s, c) {
+		struct pollfd gone = {.fd = c->pid_fd, .events = POLLIN};
+		uint64_t now = server_now_ms();
 
-			if (c->state != CLIENT_PROCESS || c->pid_fd < 0)
-				continue;
-			if (poll(&gone, 1, now < end ? (int)(end - now) : 0) == 0)
-				note_print(
-					"process %d of guest %s lives on: its memory cannot be "
-					"given back yet",
-					(int)c->peer.pid, s->vm->plan->name);
-		}
+		if (c->state != CLIENT_PROCESS || c->pid_fd < 0)
+			continue;
+		if (poll(&gone, 1, now < end ? (int)(end - now) : 0) == 0)
+			note_print("process %d of guest %s lives on: its memory cannot be "
+				   "given back yet",
+				(int)c->peer.pid, s->vm->plan->name);
+	}
 }
 
 void server_bye(struct server *s)
 {
-	for
-		each_client(s, c)
-		{
-			if (c->state == CLIENT_ENDED)
-				client_send_bye(c);
-			if (c->sock >= 0)
-				server_linger(c->sock);
-			if (c->state != CLIENT_FREE)
-				client_free(c);
-		}
+	for_each_client (s, c) {
+		if (c->state == CLIENT_ENDED)
+			client_send_bye(c);
+		if (c->sock >= 0)
+			server_linger(c->sock);
+		if (c->state != CLIENT_FREE)
+			client_free(c);
+	}
 }
 
 void server_linger(int sock)
