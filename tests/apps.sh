@@ -119,12 +119,22 @@ gromacs_input() {
 		-po "$dir/water.out.mdp" -maxwarn 3
 }
 
+# mpi.LIBRARY.lost: needs a library that is not there any more.
+apps_lost_library() {
+	local lib=$OUT/apps/liblwvmmlost.so
+	[ ! -f "$OUT/apps/mpi.$1.lost" ] || return 0
+	gcc -shared -o "$lib" -x c /dev/null &&
+		mpicc."$1" -O2 -o "$OUT/apps/mpi.$1.lost" "$TESTS/apps/mpi.c" -Wl,--no-as-needed "$lib" &&
+		rm "$lib"
+}
+
 apps_build() {
 	local library
 	mkdir -p "$OUT/apps"
 	for library in mpich openmpi; do
 		[ "$OUT/apps/mpi.$library" -nt "$TESTS/apps/mpi.c" ] ||
 			mpicc.$library -O2 -Wall -Wextra -o "$OUT/apps/mpi.$library" "$TESTS/apps/mpi.c" || return
+		apps_lost_library "$library" || return
 	done
 	gromacs_input
 }
@@ -190,6 +200,17 @@ killed_rank() {
 	echo "$library: $?"
 }
 
+# lost_library PLACE LIBRARY: the status of a job whose program lacks a library, and what its ranks say.
+lost_library() {
+	local place=$1 library=$2 dir=$OUT/work/app-lost-$2.$1
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	# shellcheck disable=SC2046
+	app_run "$place" $(ranks "$library" 2) @ "$OUT/apps/mpi.$library.lost" > "$dir/out" 2> "$dir/err" < /dev/null
+	echo "$library: $?"
+	grep -o -m 1 'error while loading shared libraries: .*' "$dir/err" "$dir/out" | sed 's/^[^:]*://'
+}
+
 # hold NUMBER MIB: takes so much memory in the guest, in the background; $! is its pid.
 hold() {
 	rm -f "$OUT/hold.$1"
@@ -249,6 +270,11 @@ apps_bad() {
 		if wanted killed-rank-$library; then
 			check killed-rank-$library 143 "$(killed_rank native $library)
 memory is back" killed_ranks_in_guest $library
+		fi
+	done
+	for library in mpich openmpi; do
+		if wanted lost-library-$library; then
+			check lost-library-$library 0 "$(lost_library native $library)" lost_library guest $library
 		fi
 	done
 	check race-for-memory 0 '1

@@ -81,18 +81,24 @@ def name_rest(empty, loop):
               "away from these cores make them rare")
 
 
-def locks(account, output):
+def lock_counts(account, lines):
+    """For each line "TEST-N NS OPERATIONS" of locks.c: its name and, for an operation, system calls of the LWK,
+    locks of the LWK found taken, kicks, halts, and exits (None where KVM counts none)."""
     marks = account["marks"]
-    with open(output, encoding="utf-8") as file:
-        lines = [line.split() for line in file]
     if len(marks) != 2 * len(lines):
         sys.exit(f"not measured: {len(marks)} marks for {len(lines)} lines")
-    for i, (name, _, operations) in enumerate(lines):
+    for i, (name, _, operations) in enumerate(line.split() for line in lines):
         first, last = marks[2 * i]["vcpus"], marks[2 * i + 1]["vcpus"]
         counts = [sum(b[key] - a[key] for a, b in zip(first, last)) / int(operations)
                   for key in ("local_calls", "lock_waits", "irq_kick", "halts")]
         exits = [b["kvm"]["guest_exits"] - a["kvm"]["guest_exits"] for a, b in zip(first, last) if a["kvm"]]
-        print(name, *(f"{n:.3f}" for n in counts), f"{sum(exits) / int(operations):.3f}" if exits else "no-count")
+        yield name, *counts, sum(exits) / int(operations) if exits else None
+
+
+def locks(account, output):
+    with open(output, encoding="utf-8") as file:
+        for name, *counts in lock_counts(account, file.readlines()):
+            print(name, *("no-count" if n is None else f"{n:.3f}" for n in counts))
 
 
 def load(path):
@@ -109,4 +115,5 @@ def main():
         steady(load(sys.argv[2]), [load(path) for path in sys.argv[3:]])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,14 +8,23 @@ just that. Its program touched all the memory, so that the nested page table mus
 page size for every page, by KVM's own count.
 
 Between two marks of a program a vCPU has no exit of the guest's, no fault of the guest's or of the nested page
-table, and no timer interrupt; vCPU 0, which sets the marks, has the exits of its own system call."""
+table, and no timer interrupt; vCPU 0, which sets the marks, has the exits of its own system call.
+
+Of locks.c (tests/bench) there is a pair of marks for each line of its output, which is in the console's log: what
+an operation costs by count must not grow with the cores beyond what is said in LOCKS."""
 
 import json
 import pathlib
+import re
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "bench"))
+from account import lock_counts  # pylint: disable=wrong-import-position # noqa: E402
 
 GIB, MIB2 = 1 << 30, 2 << 20
 MARK_EXITS = 6  # of vCPU 0, for setting its marks
+# Of locks.c: system calls, kicks and exits for an operation, whatever the number of threads.
+LOCKS = {"pingpong": (2.2, 1.1, 4), "mutex": (2.1, 1.1, 4), "malloc": (0.1, 0.1, 0.3), "mmap": (2.2, 3, 12)}
 FEW = 16  # leaves of 4 KiB that are no RAM: the share area and the interrupt controllers' pages
 
 
@@ -79,6 +88,20 @@ def why_not_steady(account):
     return None
 
 
+def why_locks_cost(folder, account):
+    """The worst of each test over all numbers of threads, or what of it is more than it may be."""
+    log = pathlib.Path(folder, "console.log").read_text(errors="replace")
+    lines = re.findall(r"^(?:pingpong|mutex|malloc|mmap)-\d+ [0-9.]+ \d+(?=\r?$)", log, re.MULTILINE)
+    why = None
+    for name, calls, taken, kicks, halts, exits in lock_counts(account, lines):
+        print(f"# locks {name}: for an operation {calls:.3f} calls, {taken:.3f} locks found taken, "
+              f"{kicks:.3f} kicks, {halts:.3f} halts, {exits:.3f} exits")
+        for what, count, most in zip(("calls", "kicks", "exits"), (calls, kicks, exits), LOCKS[name.split("-")[0]]):
+            if count > most:
+                why = why or f"{name}: {count:.3f} {what} for an operation, of {most} allowed"
+    return why
+
+
 def forced(account):
     """Exits between the marks that interrupts of the host forced, by vCPU."""
     first, last = account["marks"][0]["vcpus"], account["marks"][-1]["vcpus"]
@@ -105,7 +128,9 @@ def main():
     for name, account in accounts.items():
         # Pages of 4 KiB the host may move at any time (kcompactd): they are entered anew.
         small = any(extent["bytes_4k"] for extent in account["memory"])
-        if len(account["marks"]) > 1 and account["vcpus"][0]["kvm"] and not small:
+        if name == "locks":
+            result("locks-counts", why_locks_cost(sys.argv[1], account), f"{len(account['marks']) // 2} tests")
+        elif len(account["marks"]) > 1 and account["vcpus"][0]["kvm"] and not small:
             result(f"{name}-steady", why_not_steady(account), f"{len(account['vcpus'])} vCPUs without an exit, "
                    f"but for the host's interrupts: {forced(account)}")
     for path in sorted(folder.glob("*.plan")):
