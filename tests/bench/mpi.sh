@@ -132,42 +132,57 @@ part_mpi() {
 	done
 }
 
+# hpcc_row WORDS KEY: means of the pairs; the ratio is above 1 where the guest does better.
 hpcc_row() {
-	local what=$1 key=$2
-	paste <(sed -n "s/^$key=//p" "$out/hpcc.guest") <(sed -n "s/^$key=//p" "$out/hpcc.native") > "$out/hpcc.pairs"
-	awk -v name="$what" 'NF == 2 { g[++n] = $1; s += $1; t += $2 }
-		END { if (n && t) printf "  %-30s %5d %14.6g %14.6g %9.3f\n", name, n, s / n, t / n, s / t
-			else printf "  %-30s not measured\n", name }' "$out/hpcc.pairs"
+	local what=$1 key=$2 side mean=()
+	for side in guest native users; do
+		mean+=("$(sed -n "s/^$key=//p" "$out/hpcc.$side" | awk '{ s += $1 } END { if (NR) print s / NR }')")
+	done
+	case $key in *_usec) set -- -1 ;; *) set -- 1 ;; esac
+	awk -v name="$what" -v g="${mean[0]}" -v n="${mean[1]}" -v u="${mean[2]}" -v sign="$1" 'BEGIN {
+		if (g > 0 && n > 0 && u > 0)
+			printf "  %-30s %12.6g %12.6g %8.3f %12.6g %8.3f\n", name, g, n, (g / n) ^ sign, u, (g / u) ^ sign
+		else
+			printf "  %-30s not measured\n", name }'
+}
+
+# hpcc_run SIDE: adds its results to hpcc.SIDE. native has 2 MiB pages; users is native as users get it.
+hpcc_run() {
+	local side=$1 dir=$out/hpcc.$1.dir
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	sed -e "s/^1000  *Ns/${HPCC_N:-8000} Ns/; s/^2  *Ps/1 Ps/" \
+		/usr/share/doc/hpcc/examples/_hpccinf.txt > "$dir/hpccinf.txt"
+	[ "$side" != native ] || thp_always
+	(lwvmm=$(realpath "$lwvmm") && cd "$dir" &&
+		OPENBLAS_NUM_THREADS=1 mpi_job "$side" openmpi hpcc) > "$out/$side.out" 2> "$out/$side.err"
+	thp_restore
+	grep -qs '^Success=1' "$dir/hpccoutf.txt" ||
+		{ sorry "hpcc, $side: $(tail -n 1 "$out/$side.err")"; return 1; }
+	grep '=' "$dir/hpccoutf.txt" >> "$out/hpcc.$side"
 }
 
 part_hpcc() {
-	local side i dir
+	local side i
 	mpi_there hpcc || return
-	: > "$out/hpcc.guest"
-	: > "$out/hpcc.native"
+	for side in guest native users; do
+		: > "$out/hpcc.$side"
+	done
 	mpi_begin 6G || return
 	for ((i = 0; i < ${HPCC_PAIRS:-2}; i++)); do
-		for side in native guest; do
-			dir=$out/hpcc.$side.dir
-			rm -rf "$dir"
-			mkdir -p "$dir"
-			sed -e "s/^1000  *Ns/${HPCC_N:-8000} Ns/; s/^2  *Ps/1 Ps/" \
-				/usr/share/doc/hpcc/examples/_hpccinf.txt > "$dir/hpccinf.txt"
-			[ "$side" = guest ] || thp_always
-			(lwvmm=$(realpath "$lwvmm") && cd "$dir" &&
-				OPENBLAS_NUM_THREADS=1 mpi_job $side openmpi hpcc) > "$out/$side.out" 2> "$out/$side.err"
-			thp_restore
-			grep -qs '^Success=1' "$dir/hpccoutf.txt" ||
-				{ sorry "hpcc, $side: $(tail -n 1 "$out/$side.err")"; mpi_end; return; }
-			grep '=' "$dir/hpccoutf.txt" >> "$out/hpcc.$side"
+		for side in native guest users; do
+			hpcc_run $side || { mpi_end; return; }
 		done
 	done
 	mpi_end
 	say
-	printf '%-32s %5s %14s %14s %9s\n' "HPCC, 2 ranks, N ${HPCC_N:-8000}" pairs guest native ratio
+	printf '%-32s %12s %12s %8s %12s %8s\n' "HPCC, 2 ranks, N ${HPCC_N:-8000}, $i runs" guest "native 2 MiB" ratio \
+		"as users get" ratio
 	hpcc_row "HPL, Tflop/s" HPL_Tflops
+	hpcc_row "DGEMM (star), Gflop/s" StarDGEMM_Gflops
 	hpcc_row "STREAM triad (star), GB/s" StarSTREAM_Triad
 	hpcc_row "RandomAccess (single), GUP/s" SingleRandomAccess_GUPs
+	hpcc_row "RandomAccess (star), GUP/s" StarRandomAccess_GUPs
 	hpcc_row "RandomAccess (MPI), GUP/s" MPIRandomAccess_GUPs
 	hpcc_row "PTRANS, GB/s" PTRANS_GBs
 	hpcc_row "FFT (MPI), Gflop/s" MPIFFT_Gflops
