@@ -4,7 +4,7 @@
  * briefly and a spinner waits for another core only.
  *
  * Order, outermost first: process.lock -> mm.lock -> futex bucket -> timer queue -> run queue.
- * Never the other way.
+ * Never the other way. Two mm.locks: peer_copy.c.
  */
 #ifndef LWK_LOCK_H
 #define LWK_LOCK_H

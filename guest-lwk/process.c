@@ -42,6 +42,8 @@ static void process_map(struct process *proc)
 	proc->dead_cpu_tsc = 0;
 	proc->persona = 0;
 	proc->undumpable = proc->thp_disabled = false;
+	/* What the host said of who had this place before. */
+	__atomic_add_fetch(&machine.share->ids_changes, 1, __ATOMIC_ACQ_REL);
 	proc->affinity = ncores == 64 ? ~0ULL : (1ULL << ncores) - 1;
 	if (p->affinity & proc->affinity)
 		proc->affinity &= p->affinity;

@@ -97,6 +97,8 @@ struct process {
 	u32 exit_wait;                 /* wait status once exiting */
 	u32 persona;                   /* of personality(), told back like the next two */
 	bool undumpable, thp_disabled; /* prctl() */
+	u64 peers;     /* processes, by index, that it may look into (peer_copy.h) */
+	u32 peers_age; /* abi_share.ids_changes that this is of */
 	struct sighand sighand;
 	struct itimers itimers; /* timer.h */
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */

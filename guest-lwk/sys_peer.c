@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process_vm_readv() and process_vm_writev(): the host copies, between the proxies of the two
- * programs, at the programs' own addresses. What is the LWK's part: that the other program may
+ * process_vm_readv() and process_vm_writev(): the first time, and where peer_copy.c does not
+ * do it, the host copies, between the proxies of the two programs, at the programs' own
+ * addresses. What is the LWK's part: that the other program may
  * be read (or written) there, that its memory is committed and mapped in its proxy, and that
  * none of it is given to somebody else while the copy is under way (abi_share.peer).
  */
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/peer_copy.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/sys_misc.h"
@@ -82,11 +84,17 @@ static s64 copy(u32 nr, u64 arg[6], u32 prot)
 {
 	u64 pid = arg[0], count = arg[4], flags = arg[5], good;
 	struct process *peer = (s32)pid > 0 ? peer_find((u32)pid) : NULL;
+	struct peer plain = {.proc = peer, .prot = prot};
+	u32 age = peer_verdicts_age();
 	s64 ret;
 
 	/* Not ours to judge: no program of this guest, or wrong in itself. */
 	if (!peer || flags || count > IOV_MOST || arg[2] > IOV_MOST)
 		return syscall_forward(nr, arg);
+	plain.pid = (u32)pid;
+	ret = peer_copy(&plain, arg);
+	if (ret != -EAGAIN)
+		return ret;
 	good = ranges_good(peer, arg[3], count, prot);
 	if (good)
 		arg[4] = good;
@@ -95,6 +103,8 @@ static s64 copy(u32 nr, u64 arg[6], u32 prot)
 	peer_hold(peer);
 	ret = syscall_forward(nr, arg);
 	machine.share->peer[current_thread()->slot] = 0;
+	if (ret > 0)
+		peer_allow(&plain, age);
 	return ret;
 }
 

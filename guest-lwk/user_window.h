@@ -15,4 +15,8 @@
 void *window_open(struct process *proc, u64 va, u64 len, u32 prot);
 void window_close(struct process *proc);
 
+/* The same where it has its memory already, of any address space; until window_leave(). */
+void *window_try(struct mm *mm, u64 va, u64 len, u32 prot);
+void window_leave(struct mm *mm);
+
 #endif

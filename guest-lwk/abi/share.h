@@ -340,6 +340,10 @@ struct abi_share {
 				  by exchange */
 	uint32_t booted;       /* LWK: cores that have finished booting */
 	uint64_t tsc_boot;     /* LWK: TSC when core 0 had booted */
+	/* Incremented by a proxy when its program has changed its ids or capabilities, by the
+	 * LWK when a program takes a place in proc[]: who may look into whom is to be asked
+	 * anew. */
+	uint32_t ids_changes;
 	/* LWK: memory by node, bytes: all that is there, and what of it is not in use. */
 	uint64_t mem_total[ABI_MAX_NODES], mem_free[ABI_MAX_NODES];
 	struct abi_core core[ABI_MAX_CORES];

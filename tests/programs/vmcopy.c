@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process_vm_readv and process_vm_writev. Without words: on its own memory. `vmcopy lend` shows
- * its memory to others until it is killed; `vmcopy borrow PID ADDRESS` copies from and to
- * there.
+ * process_vm_readv and process_vm_writev. Without words: on its own memory, and on that of
+ * children. `vmcopy lend` shows its memory to others until it is killed; `vmcopy borrow PID
+ * ADDRESS` copies from and to there.
  */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -107,7 +109,87 @@ static void refused(pid_t pid, uint8_t *lent)
 	printf("ok refused\n");
 }
 
-static int lend(void)
+/* Few ranges, over borders of 2 MiB on both sides. */
+static void often(pid_t pid, uint8_t *lent)
+{
+	for (size_t i = 0; i < 20; i++) {
+		struct iovec local[] = {{mine, 3 * MIB}, {mine + 3 * MIB, MIB - i}};
+		struct iovec remote[] = {{lent + FULL + i, MIB}, {lent + EMPTY, 0},
+			{lent + FULL + 2 * MIB, 3 * MIB}};
+
+		memset(mine, 0xee, sizeof(mine));
+		CHECK(process_vm_readv(pid, local, 2, remote, 3, 0) == (ssize_t)(4 * MIB - i));
+		CHECK(mine[0] == pattern(i) && mine[MIB - 1] == pattern(MIB - 1 + i));
+		CHECK(mine[MIB] == pattern(2 * MIB) && mine[4 * MIB - i] == 0xee);
+		CHECK(mine[4 * MIB - i - 1] == pattern(5 * MIB - i - 1));
+	}
+	printf("ok often\n");
+}
+
+static pid_t child(void (*work)(pid_t parent, uint8_t *lent), uint8_t *lent)
+{
+	pid_t parent = getpid(), pid;
+
+	fflush(stdout);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid)
+		return pid;
+	work(parent, lent);
+	_exit(0);
+}
+
+static void end(pid_t pid, int signal)
+{
+	int status;
+
+	CHECK(!signal || kill(pid, signal) == 0);
+	CHECK(waitpid(pid, &status, 0) == pid && status == signal);
+}
+
+static void idle(pid_t parent, uint8_t *lent)
+{
+	(void)parent, (void)lent;
+	for (;;)
+		pause();
+}
+
+static void copy_many(pid_t pid, uint8_t *lent)
+{
+	for (size_t i = 0; i < 300; i++) {
+		CHECK(get(pid, lent + FULL + i * 1000, 100000) == 100000);
+		CHECK(mine[0] == pattern(i * 1000) && mine[99999] == pattern(i * 1000 + 99999));
+	}
+}
+
+/* Who gives its rights up may not look into root's program any longer. */
+static void drop(pid_t parent, uint8_t *lent)
+{
+	CHECK(get(parent, lent + FULL, 10) == 10 && get(parent, lent + FULL, 10) == 10);
+	CHECK(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+	CHECK_ERRNO(get(parent, lent + FULL, 10), EPERM);
+}
+
+static void children(uint8_t *lent)
+{
+	pid_t pid = child(idle, lent);
+
+	whole(pid, lent);
+	often(pid, lent);
+	scattered(pid, lent);
+	refused(pid, lent);
+	end(pid, SIGKILL);
+	CHECK_ERRNO(get(pid, lent + FULL, 1), ESRCH);
+	/* Each from the other at the same time. */
+	pid = child(copy_many, lent);
+	copy_many(pid, lent);
+	end(pid, 0);
+	if (geteuid() == 0)
+		end(child(drop, lent), 0);
+	printf("ok children\n");
+}
+
+static void lend(void)
 {
 	uint8_t *at = lent_make();
 
@@ -123,10 +205,12 @@ int main(int argc, char **argv)
 	uint8_t *lent;
 
 	if (argc == 2 && strcmp(argv[1], "lend") == 0)
-		return lend();
+		lend();
 	lent = argc > 3 ? (uint8_t *)strtoul(argv[3], NULL, 10) : lent_make();
 	whole(pid, lent);
 	scattered(pid, lent);
 	refused(pid, lent);
+	if (argc == 1)
+		children(lent);
 	return 0;
 }

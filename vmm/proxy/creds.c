@@ -24,16 +24,17 @@ static bool sets_ids(uint32_t nr)
 	}
 }
 
-void creds_note(struct creds *creds, uint32_t nr, int64_t ret)
+bool creds_note(struct creds *creds, uint32_t nr, int64_t ret)
 {
 	if (ret < 0 || !sets_ids(nr))
-		return;
+		return !ret && nr == ABI_NR_capset;
 	pthread_mutex_lock(&creds->lock);
 	getresuid(&creds->uid[0], &creds->uid[1], &creds->uid[2]);
 	getresgid(&creds->gid[0], &creds->gid[1], &creds->gid[2]);
 	creds->ngroups = getgroups(CREDS_GROUPS, creds->group);
 	__atomic_store_n(&creds->set, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&creds->lock);
+	return true;
 }
 
 /*

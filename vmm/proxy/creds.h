@@ -27,8 +27,9 @@ struct creds {
 	gid_t group[CREDS_GROUPS];
 };
 
-/* After a call of the calling thread: was it one that sets ids? Notes them. */
-void creds_note(struct creds *creds, uint32_t nr, int64_t ret);
+/* After a call of the calling thread: was it one that sets ids? Notes them. True: it has
+ * changed what the program may do to others. */
+bool creds_note(struct creds *creds, uint32_t nr, int64_t ret);
 /* The calling thread takes what is noted; 0 or -errno: it may not. */
 int creds_take(struct creds *creds);
 

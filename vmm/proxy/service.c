@@ -129,7 +129,9 @@ static void service_serve(struct service *service)
 		do
 			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 		while (watch_missed(common->watch, mbox, &call));
-	creds_note(common->creds, mbox->nr, mbox->ret);
+	/* Release: before the program learns that it is so, the LWK forgets what it may. */
+	if (creds_note(common->creds, mbox->nr, mbox->ret))
+		__atomic_fetch_add(&common->share->ids_changes, 1, __ATOMIC_RELEASE);
 	watch_end(common->watch, mbox, &call);
 	trace_call_end(common->trace, capture, mbox->ret);
 	service_answer(service, mbox->ret);
