@@ -162,6 +162,29 @@ static void copy_many(pid_t pid, uint8_t *lent)
 	}
 }
 
+static int finished[2];
+
+/* The parent may still be copying from here. */
+static void copy_and_stay(pid_t parent, uint8_t *lent)
+{
+	copy_many(parent, lent);
+	CHECK(write(finished[1], "", 1) == 1);
+	idle(parent, lent);
+}
+
+static void each_other(uint8_t *lent)
+{
+	pid_t pid;
+	char byte;
+
+	CHECK(pipe(finished) == 0);
+	pid = child(copy_and_stay, lent);
+	CHECK(close(finished[1]) == 0);
+	copy_many(pid, lent);
+	CHECK(read(finished[0], &byte, 1) == 1);
+	end(pid, SIGKILL);
+}
+
 /* Who gives its rights up may not look into root's program any longer. */
 static void drop(pid_t parent, uint8_t *lent)
 {
@@ -180,10 +203,7 @@ static void children(uint8_t *lent)
 	refused(pid, lent);
 	end(pid, SIGKILL);
 	CHECK_ERRNO(get(pid, lent + FULL, 1), ESRCH);
-	/* Each from the other at the same time. */
-	pid = child(copy_many, lent);
-	copy_many(pid, lent);
-	end(pid, 0);
+	each_other(lent);
 	if (geteuid() == 0)
 		end(child(drop, lent), 0);
 	printf("ok children\n");
