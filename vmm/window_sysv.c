@@ -7,11 +7,15 @@
 #include <errno.h>
 #include <sys/shm.h>
 
+#include "vmm/base/huge.h"
 #include "vmm/window_parts.h"
 
-/* Tried elsewhere first, and the place reserved again if it fails: see chunks_map(). */
-static int segment_attach(
-	const struct window *w, uint32_t chunk, uint32_t n, const struct window_object *o)
+/*
+ * Tried elsewhere first, and the place reserved again if it fails: see chunks_map(). There it
+ * is seen of what pages it is.
+ */
+static int segment_attach(const struct window *w, uint32_t chunk, uint32_t n,
+	struct window_object *o, uint64_t size)
 {
 	const int flags = o->writable ? 0 : SHM_RDONLY;
 	void *at = shmat((int)o->ino, NULL, flags);
@@ -19,7 +23,11 @@ static int segment_attach(
 
 	if (at == (void *)-1)
 		return -errno;
+	o->page = huge_page_at(at) ? WINDOW_CHUNK : ABI_PAGE;
 	shmdt(at);
+	/* As of files (object_place()): whole pages alone. */
+	if (size & (o->page - 1))
+		return -EINVAL;
 	if (shmat((int)o->ino, window_host(w, chunk), flags | SHM_REMAP) != (void *)-1)
 		return 0;
 	err = -errno;
@@ -28,7 +36,7 @@ static int segment_attach(
 }
 
 static int segment_make(
-	struct window *w, const struct window_object *o, uint64_t size, uint32_t *chunk)
+	struct window *w, struct window_object *o, uint64_t size, uint32_t *chunk)
 {
 	uint32_t want = (uint32_t)((size + WINDOW_CHUNK - 1) / WINDOW_CHUNK), n = want;
 	uint32_t object;
@@ -39,7 +47,7 @@ static int segment_make(
 	*chunk = window_chunks_free(w, WINDOW_NONE, &n);
 	if (*chunk == WINDOW_NONE || n < want)
 		return -ENOMEM;
-	err = segment_attach(w, *chunk, n, o);
+	err = segment_attach(w, *chunk, n, o, size);
 	if (err)
 		return err;
 	pthread_mutex_lock(&w->lock);
@@ -58,20 +66,21 @@ int window_attach(struct window *w, int shmid, int flags, struct abi_window_answ
 		.fd = -1,
 		.writable = !(flags & SHM_RDONLY),
 		.ino = (uint32_t)shmid,
-		.page = ABI_PAGE,
 	};
 	uint32_t object = window_object_find(w, WINDOW_SYSV, 0, o.ino), chunk;
 	struct shmid_ds ds;
+	uint64_t size;
 	int err = 0;
 
 	if (shmctl(shmid, IPC_STAT, &ds))
 		return -errno;
+	size = window_round_up(ds.shm_segsz, ABI_PAGE);
 	if (object == WINDOW_NONE) {
-		err = segment_make(w, &o, ds.shm_segsz, &chunk);
+		err = segment_make(w, &o, size, &chunk);
 	} else {
 		chunk = window_chunk_find(w, object, 0);
 		if (o.writable && !w->object[object].writable) {
-			err = segment_attach(w, chunk, w->object[object].nchunks, &o);
+			err = segment_attach(w, chunk, w->object[object].nchunks, &o, size);
 			pthread_mutex_lock(&w->lock);
 			w->object[object].writable = !err;
 			pthread_mutex_unlock(&w->lock);
@@ -79,8 +88,7 @@ int window_attach(struct window *w, int shmid, int flags, struct abi_window_answ
 	}
 	if (err)
 		return err;
-	window_answer(
-		w, chunk, 0, window_round_up(ds.shm_segsz, ABI_PAGE), ds.shm_segsz, answer);
+	window_answer(w, chunk, 0, size, size, answer);
 	answer->writable &= o.writable;
 	return 0;
 }

@@ -253,6 +253,7 @@ START_TEST(a_segment)
 
 	ck_assert_int_eq(call(ABI_CALL_SHMSIZE, (uint64_t)id, 0, 0, 0, 0, 0), 2 * PAGE);
 	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, PAGE, 0, 0), -EINVAL);
+	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, 2 * PAGE, 0, 0), 0);
 	ck_assert_uint_eq(answer()->len, 2 * PAGE);
 	ck_assert_uint_eq(answer()->writable, 1);
@@ -274,6 +275,36 @@ START_TEST(a_segment)
 }
 END_TEST
 
+/* Linux would attach all of its last page, over what lies behind it. */
+START_TEST(part_of_a_segment_s_huge_page)
+{
+	const int how = IPC_CREAT | SHM_HUGETLB | SHM_NORESERVE | 0600;
+	const uint64_t odd = WINDOW_CHUNK + PAGE;
+	int id = shmget(IPC_PRIVATE, odd, how), even;
+	struct abi_window_answer at;
+	struct shmid_ds ds;
+
+	if (id < 0) { /* not for everybody, and not everywhere */
+		ck_assert(errno == EPERM || errno == ENOSYS);
+		return;
+	}
+	ck_assert_int_eq(map(-1, AT + odd, PAGE, RW, 0), 0);
+	ck_assert_int_eq(call(ABI_CALL_SHMAT, (uint64_t)id, AT, 0, odd, 0, 0), -EINVAL);
+	ck_assert_int_eq(tell(AT + odd, 5), 5);
+	ck_assert_int_eq(tell(AT, 1), -EFAULT);
+	ck_assert_int_eq(shmctl(id, IPC_STAT, &ds), 0);
+	ck_assert_uint_eq(ds.shm_nattch, 0);
+	ck_assert_int_eq(window_attach(&w, id, 0, &at), -EINVAL);
+	ck_assert_int_eq(shmctl(id, IPC_RMID, NULL), 0);
+
+	even = shmget(IPC_PRIVATE, 2 * WINDOW_CHUNK, how);
+	ck_assert_int_eq(
+		call(ABI_CALL_SHMAT, (uint64_t)even, AT, 0, 2 * WINDOW_CHUNK, 0, 0), 0);
+	ck_assert_uint_eq(answer()->huge, WINDOW_CHUNK);
+	ck_assert_int_eq(shmctl(even, IPC_RMID, NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("proxy_window");
@@ -290,6 +321,7 @@ int main(void)
 	tcase_add_test(tc, more_of_a_closed_file);
 	tcase_add_test(tc, behind_the_end_and_grown);
 	tcase_add_test(tc, a_segment);
+	tcase_add_test(tc, part_of_a_segment_s_huge_page);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

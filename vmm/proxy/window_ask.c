@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
+#include "vmm/base/huge.h"
 #include "vmm/proto.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/maplog.h"
@@ -307,6 +308,25 @@ static int64_t duplicate(struct want *w)
 	return ask(w, PROTO_WINDOW_DUP);
 }
 
+/*
+ * Linux attaches whole huge pages, over what lies behind the room that the LWK has made: so
+ * there must be none. Only a mapping tells of what pages a segment is: one elsewhere.
+ */
+static int pages_fit(int shmid, int flags, uint64_t size)
+{
+	bool huge;
+	void *at;
+
+	if (size % ABI_BLOCK_SIZE == 0)
+		return 0;
+	at = shmat(shmid, NULL, flags);
+	if (at == (void *)-1)
+		return -errno;
+	huge = huge_page_at(at);
+	shmdt(at);
+	return huge ? -EINVAL : 0;
+}
+
 /* Arguments: shmid, va, SHM_* flags, the room that the LWK has made. Attached here first, for
  * the errors are Linux's. */
 static int64_t attach(struct want *w)
@@ -322,8 +342,11 @@ static int64_t attach(struct want *w)
 	if (!range_sound(va, ds.shm_segsz))
 		return -EINVAL;
 	/* Another segment by now, with the same id. */
-	if (w->arg[3] && ds.shm_segsz != w->arg[3])
+	if (ds.shm_segsz != w->arg[3])
 		return -EINVAL;
+	err = pages_fit((int)w->arg[0], flags, ds.shm_segsz);
+	if (err)
+		return err;
 	if (shmat((int)w->arg[0], (void *)va, flags | SHM_REMAP) == (void *)-1)
 		return -errno;
 	maplog_widen(w->port->log, va, ds.shm_segsz);
