@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -267,6 +268,44 @@ START_TEST(many_slots_at_once)
 }
 END_TEST
 
+/* Copies 8 bytes from BUF + 100 to BUF + 200. */
+static int64_t copy_from(uint64_t pid)
+{
+	const struct iovec iov[2] = {{(void *)(BUF + 100), 8}, {(void *)(BUF + 200), 8}};
+
+	memcpy(fake_memory(&f, BUF), iov, sizeof(iov));
+	memcpy(fake_memory(&f, BUF + 100), "contents", 8);
+	fake_request(&f, 1, SYS_process_vm_readv,
+		(uint64_t[6]){pid, BUF + sizeof(*iov), 1, BUF, 1, 0});
+	return fake_answer(&f, 1);
+}
+
+/* The proxy itself stands for the other program. */
+START_TEST(a_copy_waits_for_the_peer_s_proxy)
+{
+	struct abi_proc *peer;
+
+	run((uint32_t)_i);
+	peer = &f.share->proc[5];
+	peer->state = ABI_PROC_RUNNING;
+	peer->log_head = 10;
+	peer->log_applied = 9;
+	f.share->peer[1] = ABI_PEER(5, 10);
+	/* Stopped, say: nothing has been copied, and the LWK may ask again. */
+	ck_assert_int_eq(copy_from((uint64_t)f.pid), ABI_NOT_BEGUN);
+	ck_assert_mem_ne(fake_memory(&f, BUF + 200), "contents", 8);
+	ck_assert_int_eq(copy_from((uint64_t)f.pid), ABI_NOT_BEGUN);
+	__atomic_store_n(&peer->log_applied, 10, __ATOMIC_RELEASE);
+	ck_assert_int_eq(copy_from((uint64_t)f.pid), 8);
+	ck_assert_mem_eq(fake_memory(&f, BUF + 200), "contents", 8);
+	/* Nobody is left to apply anything: the host's answer. */
+	peer->log_applied = 9;
+	peer->state = ABI_PROC_GONE;
+	ck_assert_int_eq(copy_from(0x7fffffff), -ESRCH);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("proxy_calls");
@@ -282,6 +321,7 @@ int main(void)
 	tcase_add_loop_test(tc, memory_mapped_a_moment_ago, 0, 2);
 	tcase_add_test(tc, the_log_is_acknowledged_when_asked);
 	tcase_add_test(tc, requests_of_others_are_not_ours);
+	tcase_add_loop_test(tc, a_copy_waits_for_the_peer_s_proxy, 0, 2);
 	if (!geteuid())
 		tcase_add_test(tc, new_threads_have_the_ids);
 	tcase_add_loop_test(tc, many_slots_at_once, 0, 2);

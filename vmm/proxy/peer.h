@@ -3,13 +3,16 @@
 #ifndef VMM_PROXY_PEER_H
 #define VMM_PROXY_PEER_H
 
+#include <stdbool.h>
+
 #include "guest-lwk/abi/share.h"
 
 /*
  * If the call of this slot uses another program's memory: waits until that program's proxy has
- * mapped what the LWK has mapped there. Not for ever: a proxy that is stopped answers late, and
- * then the host says EFAULT.
+ * mapped what the LWK has mapped there, or is gone. False: not yet (it may be stopped for
+ * long), or the call was cancelled; then it is to be answered ABI_NOT_BEGUN, and the LWK makes
+ * it again.
  */
-void peer_wait(const struct abi_share *share, uint32_t slot);
+bool peer_wait(const struct abi_share *share, uint32_t slot);
 
 #endif

@@ -112,7 +112,10 @@ static void service_serve(struct service *service)
 	__atomic_store_n(&mbox->state, ABI_MBOX_RUNNING, __ATOMIC_RELAXED);
 	if (!maplog_reached(common->log, mbox->log_pos))
 		porter_log(common->porter, mbox->log_pos);
-	peer_wait(common->share, service->slot);
+	if (!peer_wait(common->share, service->slot)) {
+		service_answer(service, ABI_NOT_BEGUN);
+		return;
+	}
 	if (mbox->tid != service->tid)
 		service_adopt(service);
 	if ((mbox->nr >= ABI_CALL_FORK || service->over) && child_call(service))
