@@ -3,7 +3,7 @@
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/process.h"
-#include "guest-lwk/pt.h"
+#include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
 bool mm_room(struct process *proc)
@@ -13,30 +13,50 @@ bool mm_room(struct process *proc)
 	return !READ_ONCE(proc->exiting);
 }
 
+/* Of the window each page can be a record. */
+static bool looks(const struct process *proc, u64 start, u64 end)
+{
+	return end - start > MM_SMALL || proc->mm->windows;
+}
+
 bool mm_ready(struct process *proc, u64 start, u64 end)
 {
 	bool waited = false;
 
-	while ((end - start > MM_SMALL && log_room(proc)) || mm_window_settle(proc, start, end))
+	while ((looks(proc, start, end) && log_room(proc)) ||
+		mm_window_settle(proc, start, end))
 		waited = true;
 	return waited;
 }
 
-/* As far as there are no more than MM_PART_BLOCKS granules with a block. */
+/* Can there be more than MM_PART_BLOCKS records in it? */
+static bool may_be_many(struct mm *mm, u64 start, u64 end)
+{
+	if (end - start <= MM_PART_BLOCKS * PAGE_SIZE)
+		return false;
+	return mm_window_meets(mm, start, end) ||
+	       (end - start > MM_PART_BLOCKS * BLOCK_SIZE &&
+		       mm->committed > MM_PART_BLOCKS * BLOCK_SIZE);
+}
+
+/* As far as there are no more than MM_PART_BLOCKS blocks, or runs of the window's pages. */
 static u64 part_end(struct mm *mm, u64 start, u64 end)
 {
-	u64 n = 0;
+	u64 n = 0, next;
 
-	if (end - start <= MM_PART_BLOCKS * BLOCK_SIZE ||
-		(mm->committed <= MM_PART_BLOCKS * BLOCK_SIZE && !mm->windows))
+	if (!may_be_many(mm, start, end))
 		return end;
-	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
-		const u64 *entry = pt_granule(mm, g, false);
+	for (u64 at = start; at < end; at = next) {
+		const u64 *entry = pt_granule(mm, at, false);
 
-		if (!entry)
-			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-		else if (*entry && n++ == MM_PART_BLOCKS)
-			return g;
+		next = entry ? MIN(end, ALIGN_DOWN(at, BLOCK_SIZE) + BLOCK_SIZE)
+			     : ALIGN_DOWN(at, GIB_SIZE) + GIB_SIZE;
+		if (!entry || !*entry)
+			continue;
+		if (pt_is_window(*entry))
+			next = at + pt_window_run(*entry, at, next);
+		if (n++ == MM_PART_BLOCKS)
+			return at;
 	}
 	return end;
 }

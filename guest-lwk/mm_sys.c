@@ -106,11 +106,12 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 	return ret ? ret : mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
 }
 
-/* map() is going to replace what is there, or not (can_overlay), in one step. */
+/* map() is going to replace what is there in one step, if it neither refuses nor keeps it. */
 static void make_way(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	mm_ready(proc, addr, addr + len);
 	if ((flags & MAP_ANONYMOUS || !can_overlay(proc->mm, addr, addr + len)) &&
+		!(prot && mm_window_beside(proc->mm, addr, addr + len)) &&
 		mm_limits_allow(proc, addr, len, prot, flags))
 		mm_vacate(proc, addr, addr + len);
 }
