@@ -95,8 +95,8 @@ static void service_adopt(struct service *service)
 	if (!err)
 		return;
 	problem_set(&problem, err, EXIT_LWVMM_FAILED,
-		"proxy: a new thread cannot have the program's user and groups (%s): make "
-		"threads before the ids are given up",
+		"proxy: a new thread cannot have the program's user, groups and capabilities "
+		"(%s): make threads before they are given up",
 		strerror(-err));
 	crew_leave_problem(&service->common->proxy->crew, &problem);
 }
@@ -129,7 +129,7 @@ static void service_serve(struct service *service)
 		do
 			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 		while (watch_missed(common->watch, mbox, &call));
-	creds_note(common->creds, mbox->nr, mbox->ret);
+	creds_note(common->creds, mbox);
 	watch_end(common->watch, mbox, &call);
 	trace_call_end(common->trace, capture, mbox->ret);
 	service_answer(service, mbox->ret);
