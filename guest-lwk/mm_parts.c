@@ -13,18 +13,19 @@ bool mm_room(struct process *proc)
 	return !READ_ONCE(proc->exiting);
 }
 
-/* Of the window each page can be a record. */
-static bool looks(const struct process *proc, u64 start, u64 end)
+/* Nearly always. Of the window each page can be a record, and something can be pending. */
+static bool is_small(const struct process *proc, u64 start, u64 end)
 {
-	return end - start > MM_SMALL || proc->mm->windows;
+	return likely(end - start <= MM_SMALL && !proc->mm->windows);
 }
 
 bool mm_ready(struct process *proc, u64 start, u64 end)
 {
 	bool waited = false;
 
-	while ((looks(proc, start, end) && log_room(proc)) ||
-		mm_window_settle(proc, start, end))
+	if (is_small(proc, start, end))
+		return false;
+	while (log_room(proc) || mm_window_settle(proc, start, end))
 		waited = true;
 	return waited;
 }
@@ -65,6 +66,8 @@ s64 mm_unmap_parts(struct process *proc, u64 start, u64 end)
 {
 	s64 ret = 0;
 
+	if (is_small(proc, start, end))
+		return mm_unmap(proc, start, end);
 	for (u64 stop; start < end && !ret; start = stop) {
 		mm_ready(proc, start, end);
 		if (READ_ONCE(proc->exiting))

@@ -38,7 +38,8 @@ bool mm_ready(struct process *proc, u64 start, u64 end);
 s64 mm_unmap_parts(struct process *proc, u64 start, u64 end);
 /*
  * [start, end) is about to be replaced in one step: takes away what is too much for that, but
- * not the addresses, which others cannot get meanwhile. mm_ready() for what is left.
+ * not the addresses, which others cannot get meanwhile. mm_ready() for what is left. Not for
+ * what will be refused, since that changes nothing.
  */
 void mm_vacate(struct process *proc, u64 start, u64 end);
 

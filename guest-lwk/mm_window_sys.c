@@ -187,7 +187,7 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags,
 	s64 ret;
 
 	if (replace)
-		mm_vacate(proc, addr, addr + len);
+		mm_ready(proc, addr, addr + len);
 	if (flags & MAP_FIXED_NOREPLACE && !mm_is_free(mm, addr, len))
 		return -EEXIST;
 	if (!mm_limits_allow(proc, addr, len, prot, flags))
@@ -196,6 +196,8 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags,
 		addr = mm_pick_window(mm, len, off);
 	if (!addr)
 		return -ENOMEM;
+	if (replace && mm_window_fits(proc, addr, len))
+		mm_vacate(proc, addr, addr + len);
 	ret = mm_window_reserve(proc, addr, len, 0, replace, 0);
 	return ret ? ret : (s64)addr;
 }
