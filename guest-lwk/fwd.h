@@ -32,5 +32,21 @@ bool fwd_done(struct core *core);
 u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa);
 /* t, the current thread, is on its way out with log_behind set: waits for its proxy. */
 void log_catch_up(struct thread *t);
+/*
+ * mm.lock of the current process is held: makes sure that LOG_PIECE records have room. If they
+ * had not, it waits without the lock, and what the caller has looked at may be otherwise: true.
+ */
+#define LOG_PIECE (ABI_LOG_RECORDS / 2)
+bool log_room(struct process *proc);
+/*
+ * Somebody else's memory is about to be committed, a little of it; no lock is held. Waits until
+ * that log is less than half full. -ERESTARTNOINTR: a signal came first.
+ */
+s64 log_wait_peer(const struct process *peer);
+/*
+ * Core 0, on behalf of a process that has no thread yet: waits for room, but a second at most;
+ * false if there is none (its proxy is stopped).
+ */
+bool log_drains(const struct process *proc);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mapping log (abi/share.h). It is appended to under mm.lock, where nobody may sleep: so a
- * thread whose log is filling up is held on its way back to the program, without a lock and
- * asleep, until its proxy has caught up. A proxy that is stopped can hold its own process in
- * this way, but no core.
+ * The mapping log (abi/share.h). It is appended to under mm.lock, where nobody may sleep: so
+ * there is to be room before an operation begins. Who may append many records looks for it
+ * (log_room), piece by piece; whoever has appended to a log that is half full is held on the
+ * way back to the program (log_catch_up). Both wait asleep and without a lock until the proxy
+ * has caught up. A proxy that is stopped can hold its own process in this way, but no core.
  */
 #include "guest-lwk/clock.h"
 #include "guest-lwk/fwd.h"
@@ -11,13 +12,15 @@
 #include "guest-lwk/sys.h"
 
 /*
- * From the first on the proxy is asked to apply, from the second on threads wait. What is left
- * above it is for the operations that are under way: one on each core, of a record or two each
- * as a rule.
+ * From the first on the proxy is asked to apply, and a piece of LOG_PIECE records begins below
+ * it only; from the second on threads wait. What is left above that is for what the others have
+ * under way: touches and small mappings, of a record or two each.
  */
-#define LOG_ASK  (ABI_LOG_RECORDS / 2)
-#define LOG_HOLD (ABI_LOG_RECORDS * 3 / 4)
+#define LOG_ASK  (ABI_LOG_RECORDS / 4)
+#define LOG_HOLD (ABI_LOG_RECORDS / 2)
 #define LOOK_NS  1000000
+
+_Static_assert(LOG_ASK + LOG_PIECE <= ABI_LOG_RECORDS * 3 / 4, "room for others");
 
 static u64 log_used(const struct abi_proc *p)
 {
@@ -37,8 +40,11 @@ static bool log_read(const struct abi_proc *p)
 }
 
 /*
- * Only one operation of very many records, which memory in pieces makes of hundreds of MiB, can
- * come here, and only wait long if its proxy is stopped just then.
+ * The last resort, on a core that nobody else gets meanwhile: until the proxy has applied a
+ * record or is gone (a proxy that is stopped can be killed, or continued). It takes one
+ * operation that cannot be done in pieces, mremap of more than a GiB of memory that is
+ * scattered in 2 MiB blocks, or hundreds of threads that touch their first memory at once; and
+ * either while the proxy does nothing.
  */
 static void log_make_room(const struct process *proc)
 {
@@ -90,4 +96,48 @@ void log_catch_up(struct thread *t)
 	while (log_used(proc->share) >= LOG_ASK && log_read(proc->share) &&
 		!sleep_for(ABI_CLOCK_MONOTONIC, LOOK_NS, 0))
 		;
+}
+
+/* Nobody sees the end of what a thread does whose process is exiting: it does not wait. */
+static bool log_short(const struct process *proc)
+{
+	return log_used(proc->share) >= LOG_ASK && log_read(proc->share) &&
+	       !READ_ONCE(proc->exiting);
+}
+
+bool log_room(struct process *proc)
+{
+	if (likely(!log_short(proc)) || current_thread()->proc != proc)
+		return false;
+	spin_unlock(&proc->mm->lock);
+	log_ask(proc);
+	/* Signals wait: the operation has begun, and cannot be taken back. */
+	do
+		sleep_deaf(LOOK_NS);
+	while (log_short(proc));
+	spin_lock(&proc->mm->lock);
+	return true;
+}
+
+s64 log_wait_peer(const struct process *peer)
+{
+	while (log_used(peer->share) >= LOG_HOLD && log_read(peer->share)) {
+		log_ask(peer);
+		if (sleep_for(ABI_CLOCK_MONOTONIC, LOOK_NS, 0))
+			return -ERESTARTNOINTR;
+	}
+	return 0;
+}
+
+bool log_drains(const struct process *proc)
+{
+	const struct abi_proc *p = proc->share;
+	u64 until = rdtsc() + machine.tsc_hz;
+
+	if (likely(log_used(p) < LOG_HOLD))
+		return true;
+	log_ask(proc);
+	while (log_used(p) >= LOG_HOLD && log_read(p) && rdtsc() < until)
+		cpu_pause();
+	return log_used(p) < LOG_HOLD || !log_read(p);
 }

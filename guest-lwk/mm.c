@@ -4,6 +4,8 @@
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mempolicy.h"
 #include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_parts.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
@@ -191,29 +193,49 @@ s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
 	return commit(proc, vma, start, end, TOUCHED);
 }
 
+/* mm.lock is held. */
+static bool check(struct process *proc, u64 start, u64 end, u32 prot)
+{
+	while (start < end) {
+		struct vma *vma = mm_vma(proc, start);
+
+		if (!vma || !prot_allows(vma, prot & ABI_PROT_W, prot & ABI_PROT_X))
+			return false;
+		u64 stop = MIN(end, vma->end);
+
+		if (!(vma->flags & (VMA_FIXED_KERNEL | VMA_WINDOW)) &&
+			mm_commit(proc, vma, start, stop))
+			return false;
+		start = stop;
+	}
+	return true;
+}
+
+static bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
+{
+	u64 stop;
+
+	for (; start < end; start = stop) {
+		stop = MIN(end, ALIGN_DOWN(start, MM_PART) + MM_PART);
+		if (!mm_room(proc) || !check(proc, start, stop, prot))
+			return false;
+	}
+	return true;
+}
+
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 {
 	struct mm *mm = proc->mm;
 	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
-	bool good = true;
+	bool good;
 
 	if (!len)
 		return true;
 	if (va >= ABI_USER_END || len > ABI_USER_END - va)
 		return false;
 	spin_lock(&mm->lock);
-	while (good && start < end) {
-		struct vma *vma = mm_vma(proc, start);
-
-		good = vma && prot_allows(vma, prot & ABI_PROT_W, prot & ABI_PROT_X);
-		if (!good)
-			break;
-		u64 stop = MIN(end, vma->end);
-
-		good = vma->flags & (VMA_FIXED_KERNEL | VMA_WINDOW) ||
-		       !mm_commit(proc, vma, start, stop);
-		start = stop;
-	}
+	good = end - start <= MM_SMALL ? check(proc, start, end, prot)
+				       : check_parts(proc, start, end, prot);
 	spin_unlock(&mm->lock);
 	return good;
 }
@@ -246,9 +268,43 @@ static bool commits_now(const struct vma *vma)
 	return vma->prot && !(vma->flags & (VMA_TOUCH | VMA_BEYOND | VMA_WINDOW));
 }
 
+static bool commits_ever(const struct vma *vma)
+{
+	return vma->prot && !(vma->flags & (VMA_BEYOND | VMA_WINDOW | VMA_FIXED_KERNEL));
+}
+
+/*
+ * GiB by GiB, as the log has room (mm_room, which may give mm.lock up): so each time what is
+ * there is looked up. If it has become another thread's meanwhile, that does no harm.
+ */
+static s64 commit_parts(struct process *proc, u64 start, u64 end, enum who who,
+	bool (*commits)(const struct vma *vma))
+{
+	bool large = end - start > MM_SMALL;
+
+	for (u64 at = start, stop; at < end; at = stop) {
+		if (large && !mm_room(proc))
+			return -ENOMEM;
+
+		struct vma *vma = vma_find_above(proc->mm, at);
+
+		if (!vma || vma->start >= end)
+			return 0;
+		at = MAX(at, vma->start);
+		stop = MIN(vma->end, end);
+		if (!commits(vma))
+			continue;
+		stop = MIN(stop, ALIGN_DOWN(at, MM_PART) + MM_PART);
+		if (commit(proc, vma, at, stop, who))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags)
 {
 	struct mm *mm = proc->mm;
+	s64 err;
 
 	if (!addr) {
 		if (!(vma_flags & VMA_TOUCH) && mm_local_fits(mm, len))
@@ -261,25 +317,24 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 		return -ENOMEM;
 	struct vma *vma = vma_find(mm, addr);
 
-	if (!commits_now(vma) && !(flags & MM_POPULATE))
+	if (flags & MM_POPULATE)
+		err = commit_parts(proc, addr, addr + len, TOUCHED, commits_ever);
+	else if (!commits_now(vma))
 		return (s64)addr;
-	if (populate(proc, vma, addr, addr + len, flags & MM_POPULATE ? TOUCHED : IN_ADVANCE)) {
-		mm_unmap(proc, addr, addr + len);
-		return -ENOMEM;
-	}
-	return (s64)addr;
+	else if (flags & MM_AT_ONCE)
+		err = commit(proc, vma, addr, addr + len, IN_ADVANCE);
+	else
+		err = commit_parts(proc, addr, addr + len, IN_ADVANCE, commits_now);
+	if (!err)
+		return (s64)addr;
+	mm_window_settle(proc, addr, addr + len);
+	mm_unmap(proc, addr, addr + len);
+	return -ENOMEM;
 }
 
 s64 mm_commit_asked(struct process *proc, u64 start, u64 end)
 {
-	s64 ret = 0;
-
-	for (struct vma *vma = vma_find_above(proc->mm, start); vma && vma->start < end && !ret;
-		vma = vma->next)
-		if (commits_now(vma))
-			ret = commit(proc, vma, MAX(vma->start, start), MIN(vma->end, end),
-				IN_ADVANCE);
-	return ret;
+	return commit_parts(proc, start, end, IN_ADVANCE, commits_now);
 }
 
 static void protect_range(struct mm *mm, u64 start, u64 end, u32 prot)
@@ -294,11 +349,10 @@ static void protect_range(struct mm *mm, u64 start, u64 end, u32 prot)
 	}
 }
 
-s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
+s64 mm_rights(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	struct mm *mm = proc->mm;
 	bool flush = false;
-	s64 ret;
 
 	for (u64 at = start; at < end;) {
 		struct vma *vma = vma_find(mm, at);
@@ -322,8 +376,14 @@ s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
 	protect_range(mm, start, end, prot);
 	if (flush)
 		mm_flush(mm);
-	ret = mm_commit_asked(proc, start, end);
 	for (struct vma *vma = vma_find(mm, start); vma && vma->start <= end; vma = vma->next)
 		vma = vma_merge(mm, vma);
-	return ret;
+	return 0;
+}
+
+s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
+{
+	s64 ret = mm_rights(proc, start, end, prot);
+
+	return ret ? ret : mm_commit_asked(proc, start, end);
 }

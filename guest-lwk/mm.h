@@ -79,7 +79,10 @@ void mm_destroy(struct process *proc); /* all threads gone; blocks go to the rec
  * VMA_BEYOND), -EAGAIN (mm_window_wait() knows).
  */
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec);
-/* True if [va, va+len) is mapped with prot; commits it. For buffers of forwarded calls. */
+/*
+ * True if [va, va+len) is mapped with prot; commits it. For buffers of forwarded calls. Of more
+ * than MM_SMALL bytes the current process's only, and it may sleep (mm_room).
+ */
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot);
 /* gpa of a committed address, 0: not committed. For futex keys. Commits if it may. */
 u64 mm_gpa(struct process *proc, u64 va, bool write);
@@ -87,12 +90,15 @@ u64 mm_gpa(struct process *proc, u64 va, bool write);
 /*
  * The work behind the calls; lengths and addresses are whole pages, mm.lock is held.
  * mm_mmap: addr 0: anywhere, else what is there must be unmapped already. MM_POPULATE: commit
- * whatever the mode.
+ * whatever the mode. What commits much may give the lock up meanwhile (mm_room): mm_mmap, but
+ * with MM_AT_ONCE, and mm_protect and mm_commit_asked. mm_rights is mm_protect without
+ * committing.
  */
-enum { MM_POPULATE = 1 };
+enum { MM_POPULATE = 1, MM_AT_ONCE = 2 };
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags);
 s64 mm_unmap(struct process *proc, u64 start, u64 end);
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot);
+s64 mm_rights(struct process *proc, u64 start, u64 end, u32 prot);
 /* [start, end) lies in vma: commits what of it is not. -ENOMEM. */
 s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end);
 /* Commits what of [start, end) is to be committed when it is asked for. -ENOMEM. */

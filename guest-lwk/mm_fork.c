@@ -56,6 +56,8 @@ static s64 blocks_get(struct copy *c, u64 va, u64 want)
 {
 	struct placement place;
 
+	if (!log_drains(c->proc))
+		return -ENOMEM;
 	mempolicy_place_near(c->proc, &place);
 	while (!(c->block = pmem_alloc_run(&place, want, &c->left)))
 		if (!pmem_wait())

@@ -2,6 +2,7 @@
 /* mremap: in place where there is room, else a new place and a copy by physical address. */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/mm_sys.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
@@ -43,12 +44,12 @@ static s64 move(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 to
 {
 	struct vma *vma = vma_find(proc->mm, addr);
 	u32 prot = vma->prot, flags = vma->flags;
-	s64 ret = mm_mmap(proc, to, new_len, prot, 0, mm_flags_asked(proc->mm, vma));
+	s64 ret = mm_mmap(proc, to, new_len, prot, MM_AT_ONCE, mm_flags_asked(proc->mm, vma));
 
 	if (ret < 0)
 		return ret;
 	/* No core may write to the old pages while they are copied. */
-	s64 err = mm_protect(proc, addr, addr + old_len, prot & ~(u32)ABI_PROT_W);
+	s64 err = mm_rights(proc, addr, addr + old_len, prot & ~(u32)ABI_PROT_W);
 
 	if (!err && !(flags & VMA_BEYOND))
 		err = copy_pages(proc, (u64)ret, addr, MIN(old_len, new_len));
@@ -56,7 +57,7 @@ static s64 move(struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 to
 		err = mm_unmap(proc, addr, addr + old_len);
 	if (err) {
 		mm_unmap(proc, (u64)ret, (u64)ret + new_len);
-		mm_protect(proc, addr, addr + old_len, prot);
+		mm_rights(proc, addr, addr + old_len, prot);
 		return err;
 	}
 	return ret;
@@ -67,13 +68,18 @@ static bool may_grow(struct process *proc, const struct vma *vma, u64 old_len, u
 	return new_len <= old_len || mm_may_map(proc, new_len - old_len, vma->prot, vma->flags);
 }
 
+static bool is_whole(const struct vma *vma, u64 addr, u64 len)
+{
+	return vma && vma->end >= addr + len && !(vma->flags & VMA_FIXED_KERNEL);
+}
+
 static s64 remap(
 	struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
 	struct mm *mm = proc->mm;
 	struct vma *vma = mm_vma(proc, addr);
 
-	if (!vma || vma->end < addr + old_len || vma->flags & VMA_FIXED_KERNEL)
+	if (!is_whole(vma, addr, old_len))
 		return -EFAULT;
 	if (flags & MREMAP_FIXED) {
 		if (mm_window_beside(mm, new_addr, new_addr + new_len))
@@ -108,6 +114,14 @@ static s64 remap(
 	return flags & MREMAP_MAYMOVE ? move(proc, addr, old_len, new_len, 0) : -ENOMEM;
 }
 
+/* What is refused must change nothing: so nothing is vacated for it. */
+static bool may_move(struct process *proc, u64 addr, u64 old_len, u64 new_addr, u64 new_len)
+{
+	return is_whole(mm_vma(proc, addr), addr, old_len) &&
+	       !mm_window_meets(proc->mm, addr, addr + old_len) &&
+	       !mm_window_beside(proc->mm, new_addr, new_addr + new_len);
+}
+
 s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
 	struct process *proc = current_thread()->proc;
@@ -126,12 +140,14 @@ s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 			(new_addr < addr + old_len && addr < new_addr + new_len)))
 		return -EINVAL;
 	spin_lock(&proc->mm->lock);
-	while (mm_window_settle(proc, addr, addr + old_len) ||
-		(flags & MREMAP_FIXED && mm_window_settle(proc, new_addr, new_addr + new_len)))
+	mm_ready(proc, addr, addr + old_len);
+	if (flags & MREMAP_FIXED && may_move(proc, addr, old_len, new_addr, new_len))
+		mm_vacate(proc, new_addr, new_addr + new_len);
+	while (mm_ready(proc, addr, addr + MAX(old_len, new_len)) ||
+		(flags & MREMAP_FIXED && mm_ready(proc, new_addr, new_addr + new_len)))
 		;
-	if (mm_window_meets(proc->mm, addr, addr + old_len)) {
+	if (mm_window_meets(proc->mm, addr, addr + old_len))
 		return window_mremap(addr, old_len, new_len, flags, new_addr);
-	}
 	s64 ret = remap(proc, addr, old_len, new_len, flags, new_addr);
 
 	spin_unlock(&proc->mm->lock);

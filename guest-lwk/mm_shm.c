@@ -6,6 +6,7 @@
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/mm_sys.h"
 #include "guest-lwk/mm_window_fill.h"
 #include "guest-lwk/pmem.h"
@@ -46,7 +47,7 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u32 prot, u64 flags)
 	s64 ret;
 
 	if (replace)
-		mm_window_settle(proc, addr, addr + len);
+		mm_ready(proc, addr, addr + len);
 	else if (addr && !mm_is_free(mm, addr, len))
 		return -EINVAL;
 	if (!mm_may_map(proc, len, prot, VMA_SHARED))
@@ -55,6 +56,8 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u32 prot, u64 flags)
 		addr = mm_pick_window(mm, len, 0);
 	if (!addr)
 		return -ENOMEM;
+	if (replace && mm_window_fits(proc, addr, len))
+		mm_vacate(proc, addr, addr + len);
 	ret = mm_window_reserve(proc, addr, len, VMA_SHM, replace, 0);
 	return ret ? ret : (s64)addr;
 }

@@ -3,6 +3,7 @@
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/mm_sys.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
@@ -105,11 +106,21 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 	return ret ? ret : mm_mmap(proc, addr, len, (u32)prot, how, vma_flags);
 }
 
+/* map() is going to replace what is there in one step, if it neither refuses nor keeps it. */
+static void make_way(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
+{
+	mm_ready(proc, addr, addr + len);
+	if ((flags & MAP_ANONYMOUS || !can_overlay(proc->mm, addr, addr + len)) &&
+		!(prot && mm_window_beside(proc->mm, addr, addr + len)) &&
+		mm_limits_allow(proc, addr, len, prot, flags))
+		mm_vacate(proc, addr, addr + len);
+}
+
 static s64 map_anywhere(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 {
 	spin_lock(&proc->mm->lock);
 	if (flags & MAP_FIXED)
-		mm_window_settle(proc, addr, addr + len);
+		make_way(proc, addr, len, prot, flags);
 	s64 ret = map(proc, addr, len, prot, flags);
 
 	spin_unlock(&proc->mm->lock);
@@ -148,8 +159,7 @@ s64 sys_munmap(u64 addr, u64 len)
 	if (!range_ok(addr, &len))
 		return -EINVAL;
 	spin_lock(&proc->mm->lock);
-	mm_window_settle(proc, addr, addr + len);
-	s64 ret = mm_unmap(proc, addr, addr + len);
+	s64 ret = mm_unmap_parts(proc, addr, addr + len);
 
 	spin_unlock(&proc->mm->lock);
 	return ret;
@@ -184,7 +194,7 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 	if (!range_ok(addr, &len))
 		return -ENOMEM;
 	spin_lock(&proc->mm->lock);
-	mm_window_settle(proc, addr, addr + len);
+	mm_ready(proc, addr, addr + len);
 	prot &= PROT_MASK;
 	/* Up to where it cannot be done, as Linux does it. */
 	s64 err;
@@ -212,8 +222,8 @@ s64 sys_brk(u64 addr)
 	 */
 	do
 		old_end = ALIGN_UP(mm->brk, PAGE_SIZE);
-	while (addr >= mm->brk_start && new_end < old_end &&
-		mm_window_settle(proc, new_end, old_end));
+	while (addr >= mm->brk_start && addr < ABI_USER_END &&
+		mm_ready(proc, MIN(old_end, new_end), MAX(old_end, new_end)));
 
 	if (addr < mm->brk_start || addr >= ABI_USER_END)
 		ret = -ENOMEM;
@@ -225,7 +235,8 @@ s64 sys_brk(u64 addr)
 			      : -ENOMEM;
 	else if (new_end < old_end)
 		ret = mm_unmap(proc, new_end, old_end);
-	if (ret >= 0)
+	/* Another thread's break may have come while much was committed: that one stands. */
+	if (ret >= 0 && ALIGN_UP(mm->brk, PAGE_SIZE) == old_end)
 		mm->brk = addr;
 	ret = (s64)mm->brk;
 	spin_unlock(&mm->lock);

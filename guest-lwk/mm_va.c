@@ -59,15 +59,26 @@ bool mm_in_large_area(u64 va)
 	return va >= LARGE_END && va < LARGE_TOP;
 }
 
-/* What of the granules is taken: where the window is, all. */
+/* Where the hole below v ends, and the one above it begins: where the window has something of
+ * the granule all of it is taken, whatever else is there. */
 static u64 start_of(const struct vma *v)
 {
-	return v->flags & VMA_WINDOW ? ALIGN_DOWN(v->start, BLOCK_SIZE) : v->start;
+	u64 end = ALIGN_UP(v->start, BLOCK_SIZE);
+
+	for (const struct vma *u = v; u && u->start < end; u = u->next)
+		if (u->flags & VMA_WINDOW)
+			return ALIGN_DOWN(v->start, BLOCK_SIZE);
+	return v->start;
 }
 
 static u64 end_of(const struct vma *v)
 {
-	return v->flags & VMA_WINDOW ? ALIGN_UP(v->end, BLOCK_SIZE) : v->end;
+	u64 start = ALIGN_DOWN(v->end, BLOCK_SIZE);
+
+	for (const struct vma *u = v; u && u->end > start; u = u->prev)
+		if (u->flags & VMA_WINDOW)
+			return ALIGN_UP(v->end, BLOCK_SIZE);
+	return v->end;
 }
 
 /* Highest hole of len in [lo, from), NULL-terminated walk downwards. 0: none. */

@@ -4,6 +4,7 @@
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mm_slot.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/mm_sys.h"
 #include "guest-lwk/mm_window_fill.h"
 #include "guest-lwk/pmem.h"
@@ -186,7 +187,7 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags,
 	s64 ret;
 
 	if (replace)
-		mm_window_settle(proc, addr, addr + len);
+		mm_ready(proc, addr, addr + len);
 	if (flags & MAP_FIXED_NOREPLACE && !mm_is_free(mm, addr, len))
 		return -EEXIST;
 	if (!mm_limits_allow(proc, addr, len, prot, flags))
@@ -195,6 +196,8 @@ static s64 reserve(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags,
 		addr = mm_pick_window(mm, len, off);
 	if (!addr)
 		return -ENOMEM;
+	if (replace && mm_window_fits(proc, addr, len))
+		mm_vacate(proc, addr, addr + len);
 	ret = mm_window_reserve(proc, addr, len, 0, replace, 0);
 	return ret ? ret : (s64)addr;
 }

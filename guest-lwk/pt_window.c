@@ -61,26 +61,31 @@ void pt_window_protect(u64 *entry, u64 start, u64 end, u32 prot)
 	}
 }
 
+u64 pt_window_run(u64 entry, u64 va, u64 end)
+{
+	u64 at = va + PAGE_SIZE, gpa;
+
+	if (!entry || pt_is_large(entry)) /* no entry: a large leaf, taken */
+		return end - va;
+	gpa = *page_entry(entry, va) & PTE_ADDR;
+	while (at < end && (*page_entry(entry, at) & PTE_ADDR) == (gpa ? gpa + (at - va) : 0))
+		at += PAGE_SIZE;
+	return at - va;
+}
+
 u64 pt_window_take(u64 *entry, u64 va, u64 end, u64 *gpa)
 {
-	u64 at = va;
+	u64 len = pt_window_run(*entry, va, end);
 
-	if (pt_is_large(*entry)) {
+	if (!*entry || pt_is_large(*entry)) {
 		*gpa = *entry & PTE_ADDR;
 		*entry = 0;
-		return BLOCK_SIZE;
-	}
-	if (!*entry) { /* a large leaf, taken */
-		*gpa = 0;
-		return end - va;
+		return len;
 	}
 	*gpa = *page_entry(*entry, va) & PTE_ADDR;
-	do {
+	for (u64 at = va; at < va + len; at += PAGE_SIZE)
 		*page_entry(*entry, at) = 0;
-		at += PAGE_SIZE;
-	} while (at < end &&
-		 (*page_entry(*entry, at) & PTE_ADDR) == (*gpa ? *gpa + (at - va) : 0));
-	return at - va;
+	return len;
 }
 
 u64 pt_window_leaf(u64 entry, u64 va)

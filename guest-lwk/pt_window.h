@@ -26,6 +26,8 @@ void pt_window_protect(u64 *entry, u64 start, u64 end, u32 prot);
  * boundaries. Returns its bytes and *gpa (0: nothing is there).
  */
 u64 pt_window_take(u64 *entry, u64 va, u64 end, u64 *gpa);
+/* The bytes of which it would be. */
+u64 pt_window_run(u64 entry, u64 va, u64 end);
 /* The entry of va's page as if it were a table's; 0: none. */
 u64 pt_window_leaf(u64 entry, u64 va);
 /* An absent page is there now. */

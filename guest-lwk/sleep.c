@@ -72,9 +72,10 @@ void alarm_clear(void)
 }
 
 /*
- * 0, or -ERESTARTNOHAND when a signal came first: the caller has the remaining time told then.
+ * 0, or -ERESTARTNOHAND when a signal (or, to the deaf, the end of the process) came first: the
+ * caller has the remaining time told then.
  */
-static s64 sleep_until(u32 clock, u64 until)
+static s64 sleep_heeding(u32 clock, u64 until, bool deaf)
 {
 	struct thread *t = current_thread();
 	s64 ret = alarm_set(clock, until);
@@ -86,7 +87,7 @@ static s64 sleep_until(u32 clock, u64 until)
 		sched_prepare();
 		if (alarm_rang(clock, until))
 			break;
-		if (sched_interrupted()) {
+		if (deaf ? READ_ONCE(t->proc->exiting) : sched_interrupted()) {
 			ret = -ERESTARTNOHAND;
 			break;
 		}
@@ -96,6 +97,19 @@ static s64 sleep_until(u32 clock, u64 until)
 	t->wait = WAIT_NONE;
 	alarm_clear();
 	return ret;
+}
+
+static s64 sleep_until(u32 clock, u64 until)
+{
+	return sleep_heeding(clock, until, false);
+}
+
+void sleep_deaf(u64 ns)
+{
+	u64 now;
+
+	if (!clock_ns(ABI_CLOCK_MONOTONIC, &now))
+		sleep_heeding(ABI_CLOCK_MONOTONIC, ns_add(now, ns), true);
 }
 
 s64 sleep_for(u32 clock, u64 ns, u64 rem)

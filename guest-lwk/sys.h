@@ -37,6 +37,8 @@ s64 sys_process_vm_writev(u64 pid, u64 local, u64 nlocal, u64 remote, u64 nremot
 /* 0, or -ERESTARTNOHAND: a signal came first, and what is left is at rem (user address; 0: not
  * told). */
 s64 sleep_for(u32 clock, u64 ns, u64 rem);
+/* Whatever signals come; less if the process is exiting. */
+void sleep_deaf(u64 ns);
 s64 sys_nanosleep(u64 req, u64 rem);
 s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 req, u64 rem);
 

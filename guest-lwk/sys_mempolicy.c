@@ -2,6 +2,7 @@
 /* The calls about memory policies; how they differ from Linux is in docs/linux-abi.md. */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/mempolicy.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/vma.h"
 
@@ -120,6 +121,7 @@ s64 sys_mbind(u64 addr, u64 len, u64 mode, u64 mask, u64 maxnode, u64 flags)
 	if (end > ABI_USER_END)
 		return -EFAULT;
 	spin_lock(&proc->mm->lock);
+	mm_ready(proc, addr, end);
 	err = mm_set_policy(proc, addr, end, &policy, (u32)flags);
 	spin_unlock(&proc->mm->lock);
 	return err;
@@ -136,6 +138,7 @@ s64 sys_set_mempolicy_home_node(u64 addr, u64 len, u64 home, u64 flags)
 	if (err || end == addr)
 		return err;
 	spin_lock(&proc->mm->lock);
+	mm_ready(proc, addr, end);
 	err = mm_set_home(proc, addr, MIN(end, ABI_USER_END), (u32)home);
 	spin_unlock(&proc->mm->lock);
 	return err;

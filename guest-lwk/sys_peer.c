@@ -2,10 +2,11 @@
 /*
  * process_vm_readv() and process_vm_writev(): the first time, and where peer_copy.c does not
  * do it, the host copies, between the proxies of the two programs, at the programs' own
- * addresses. What is the LWK's part: that the other program may
- * be read (or written) there, that its memory is committed and mapped in its proxy, and that
- * none of it is given to somebody else while the copy is under way (abi_share.peer).
+ * addresses. What is the LWK's part: that the other program may be read (or written) there,
+ * that its memory is committed and mapped in its proxy, and that none of it is given to
+ * somebody else while the copy is under way (abi_share.peer).
  */
+#include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/peer_copy.h"
 #include "guest-lwk/process.h"
@@ -20,33 +21,78 @@ struct iovec {
 	u64 base, len;
 };
 
-static struct process *peer_find(u32 pid)
+/* Of the other's memory, committed at a time: so much finds room in its log (log_wait_peer). */
+#define PIECE (64ULL << 20)
+
+/* By its own id or that of a thread: Linux takes either. To the host our threads have none. */
+static bool is_of(struct process *proc, u32 id, u32 *pid)
 {
-	for (u32 i = 0; i < ABI_MAX_PROCS; i++)
-		if (READ_ONCE(processes[i].pid) == pid && READ_ONCE(processes[i].live))
-			return &processes[i];
-	return NULL;
+	const struct thread *t;
+
+	*pid = READ_ONCE(proc->pid);
+	if (*pid == id || id < ABI_TID_BASE)
+		return *pid == id;
+	spin_lock(&proc->lock);
+	*pid = proc->pid;
+	for (t = proc->threads; t && t->tid != id; t = t->next)
+		;
+	spin_unlock(&proc->lock);
+	return t;
+}
+
+static bool peer_find(struct peer *peer, u32 id)
+{
+	for (u32 i = 0; i < ABI_MAX_PROCS; i++) {
+		peer->proc = &processes[i];
+		if (READ_ONCE(peer->proc->live) && is_of(peer->proc, id, &peer->pid))
+			return true;
+	}
+	return false;
 }
 
 /*
- * The other process may end at any time. Its address space is taken down only after `exiting`
- * was set under its lock, so it stays while we hold that.
+ * The other process may end at any time, and another one begin in its place. Its address space
+ * is taken down only after `exiting` was set under its lock, so it stays while we hold that.
+ * Nothing waits under these locks: the log has room for a piece.
  */
-static bool peer_commit(struct process *peer, u64 va, u64 len, u32 prot)
+static s64 piece_commit(const struct peer *peer, u64 va, u64 len)
 {
-	bool good;
+	struct process *proc = peer->proc;
+	s64 good = -ESRCH;
 
-	spin_lock(&peer->lock);
-	good = peer->live && peer->nthreads && !peer->exiting && mm_check(peer, va, len, prot);
-	spin_unlock(&peer->lock);
+	spin_lock(&proc->lock);
+	/* Its pid may be gone already for who waits for it, before we see its proxy go. */
+	if (peer_lives(peer))
+		good = mm_check(proc, va, len, peer->prot);
+	spin_unlock(&proc->lock);
 	return good;
 }
 
+/* 1: all of it may be used; 0: it may not; -ESRCH; -ERESTARTNOINTR. */
+static s64 range_commit(const struct peer *peer, u64 va, u64 len)
+{
+	u64 end = va + len;
+
+	if (len && (va >= ABI_USER_END || len > ABI_USER_END - va))
+		return 0;
+	for (u64 at = va, stop; at < end; at = stop) {
+		s64 ret = log_wait_peer(peer->proc);
+
+		if (ret)
+			return ret;
+		stop = MIN(end, ALIGN_DOWN(at, PIECE) + PIECE);
+		ret = piece_commit(peer, at, stop - at);
+		if (ret != 1)
+			return ret;
+	}
+	return 1;
+}
+
 /*
- * How many of the ranges, from the first on, may be used. A length that the host refuses counts
- * as good: its error is the host's to say.
+ * How many of the ranges, from the first on, may be used; -ESRCH, -ERESTARTNOINTR. A length
+ * that the host refuses counts as good: its error is the host's to say.
  */
-static u64 ranges_good(struct process *peer, u64 va, u64 count, u32 prot)
+static s64 ranges_good(const struct peer *peer, u64 va, u64 count)
 {
 	struct iovec iov[IOV_CHUNK];
 
@@ -54,13 +100,17 @@ static u64 ranges_good(struct process *peer, u64 va, u64 count, u32 prot)
 		u64 n = MIN(IOV_CHUNK, count - at);
 
 		if (user_read(iov, va + at * sizeof(*iov), n * sizeof(*iov)))
-			return at;
-		for (u64 k = 0; k < n; k++)
-			if ((s64)iov[k].len >= 0 &&
-				!peer_commit(peer, iov[k].base, iov[k].len, prot))
-				return at + k;
+			return (s64)at;
+		for (u64 k = 0; k < n; k++) {
+			s64 good = (s64)iov[k].len < 0
+					   ? 1
+					   : range_commit(peer, iov[k].base, iov[k].len);
+
+			if (good != 1)
+				return good ? good : (s64)(at + k);
+		}
 	}
-	return count;
+	return (s64)count;
 }
 
 /*
@@ -82,29 +132,31 @@ static void peer_hold(const struct process *peer)
 
 static s64 copy(u32 nr, u64 arg[6], u32 prot)
 {
-	u64 pid = arg[0], count = arg[4], flags = arg[5], good;
-	struct process *peer = (s32)pid > 0 ? peer_find((u32)pid) : NULL;
-	struct peer plain = {.proc = peer, .prot = prot};
+	u64 count = arg[4], flags = arg[5];
+	struct peer peer = {.prot = prot};
 	u32 age = peer_verdicts_age();
-	s64 ret;
+	s64 good, ret;
 
-	/* Not ours to judge: no program of this guest, or wrong in itself. */
-	if (!peer || flags || count > IOV_MOST || arg[2] > IOV_MOST)
+	/* Not ours to judge: wrong in itself, or no program of this guest. */
+	if (flags || count > IOV_MOST || arg[2] > IOV_MOST || (s32)arg[0] <= 0 ||
+		!peer_find(&peer, (u32)arg[0]))
 		return syscall_forward(nr, arg);
-	plain.pid = (u32)pid;
-	ret = peer_copy(&plain, arg);
+	arg[0] = peer.pid;
+	ret = peer_copy(&peer, arg);
 	if (ret != -EAGAIN)
 		return ret;
-	good = ranges_good(peer, arg[3], count, prot);
+	good = ranges_good(&peer, arg[3], count);
+	if (good < 0)
+		return good;
 	if (good)
-		arg[4] = good;
+		arg[4] = (u64)good;
 	else if (count)
 		arg[3] = SYSARGS_BAD;
-	peer_hold(peer);
+	peer_hold(peer.proc);
 	ret = syscall_forward(nr, arg);
 	machine.share->peer[current_thread()->slot] = 0;
 	if (ret > 0)
-		peer_allow(&plain, age);
+		peer_allow(&peer, age);
 	return ret;
 }
 

@@ -140,6 +140,41 @@ exec_copy_between() {
 	inside "$vmcopy" borrow $lent | sed 's/.*errno/gone: errno/'
 }
 
+# lent_behind: vmcopy lends in the background, $! is its pid; what it lends is in $OUT/lent.
+lent_behind() {
+	rm -f "$OUT/behind.1"
+	"$LWVMM" exec "$exec_name" -- "$(program_path vmcopy static)" lend > "$OUT/behind.1" &
+	wait_for_line "$OUT/behind.1" ready
+	sed -n 's/^lent //p' "$OUT/behind.1" > "$OUT/lent"
+}
+
+# The other program is stopped before what is copied to is there: until it is continued, or until a signal.
+exec_copy_stopped() {
+	local pid borrower
+	lent_behind
+	pid=$!
+	kill -s STOP $pid
+	# shellcheck disable=SC2046
+	env --default-signal=INT "$LWVMM" exec "$exec_name" -- "$(program_path vmcopy static)" borrow $(cat "$OUT/lent") \
+		> "$OUT/borrower" 2>&1 &
+	borrower=$!
+	sleep 0.5
+	kill -s INT $borrower
+	end_of $borrower
+	echo "signal: $?"
+	# shellcheck disable=SC2046
+	"$LWVMM" exec "$exec_name" -- "$(program_path vmcopy static)" borrow $(cat "$OUT/lent") > "$OUT/borrower" 2>&1 &
+	borrower=$!
+	sleep 1.5
+	cat "$OUT/borrower"
+	kill -s CONT $pid
+	end_of $borrower
+	echo "continued: $?"
+	kill -s KILL $pid
+	end_of $pid 2> /dev/null
+	cat "$OUT/borrower"
+}
+
 # One dies hard; the other does not notice, and a third follows.
 exec_killed() {
 	local first second
@@ -411,6 +446,11 @@ stopped: ok whole
 stopped: ok scattered
 stopped: ok refused
 gone: errno 3)' exec_copy_between
+	check exec-copy-stopped 0 'signal: 130
+continued: 0
+ok whole
+ok scattered
+ok refused' exec_copy_stopped
 	check exec-killed 7 'killed: 137
 after it: 4' exec_killed
 	check exec-crash 139 'beside it: 7' exec_crash

@@ -6,9 +6,8 @@
  *
  * Who does what. One thread, the window's (window_serve.c), finds, maps, unmaps and frees
  * chunks and objects, and makes all system calls that a slow file system can hold up. Other
- * threads only drop references (window_put(), the janitor) or look (window_bus.c). So `lock`
- * guards tables and counts, and is never held over such a call but by the one who looks for bad
- * pages.
+ * threads only drop references (window_put(), the janitor) or look (window_look.c). So `lock`
+ * guards tables and counts, and is never held over such a call.
  *
  * A chunk whose last reference is dropped stays mapped and found until the window's thread
  * sweeps: a map request that comes first finds it by its file and takes it into use again; one

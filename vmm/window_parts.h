@@ -38,6 +38,14 @@ bool window_drop(struct window *w, uint64_t gpa, uint64_t len);
 void window_answer(struct window *w, uint32_t chunk, uint64_t offset, uint64_t len,
 	uint64_t size, struct abi_window_answer *answer);
 
+/*
+ * window_look.c, without the lock: pages that are held and lie behind the end of their file, or
+ * cannot be had though they lie inside it. The search goes from *chunk on, and leaves there
+ * where the next one is to begin. False: there are none.
+ */
+bool window_find_short(struct window *w, uint32_t *chunk, uint64_t *gpa, uint64_t *len);
+bool window_find_lost(struct window *w, uint32_t *chunk, uint64_t *gpa, uint64_t *len);
+
 /* Back to the reservation that nothing is behind. */
 int window_chunks_unmap(const struct window *w, uint32_t chunk, uint32_t n);
 

@@ -160,6 +160,14 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 	return ++proc->share->log_head;
 }
 
+/* Nobody else comes while it waits; but who asks must look again. */
+bool log_room(struct process *proc)
+{
+	if (proc != &sim_proc)
+		sim_fail("log: room for somebody else");
+	return sim_random(4) == 0;
+}
+
 u64 __real_pmem_alloc_kernel(u32 node);
 void *__real_kpage_alloc(void);
 void __real_kpage_free(void *page);

@@ -9,15 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "guest-lwk/clock.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/sys.h"
 
-#define HOLD (ABI_LOG_RECORDS * 3 / 4)
+#define ASK  (ABI_LOG_RECORDS / 4)
+#define HOLD (ABI_LOG_RECORDS / 2)
 
 struct machine machine;
 static struct abi_share share;
 static struct process proc, other;
+static struct mm mm;
 static struct thread thread;
 static struct core core;
 static unsigned bells, sleeps;
@@ -42,6 +45,17 @@ s64 sleep_for(u32 clock, u64 ns, u64 rem)
 	return sleeps == sleeps_until_signal ? -ERESTARTNOHAND : 0;
 }
 
+void sleep_deaf(u64 ns)
+{
+	ck_assert_uint_eq(mm.lock.held, 0);
+	ck_assert_int_eq(sleep_for(ABI_CLOCK_MONOTONIC, ns, 0), 0);
+}
+
+void spin_wait(struct spinlock *lock)
+{
+	ck_abort_msg("a lock is taken");
+}
+
 static void set_up(void)
 {
 	machine.share = &share;
@@ -49,6 +63,8 @@ static void set_up(void)
 	proc.share = &share.proc[3];
 	proc.share->state = ABI_PROC_RUNNING;
 	proc.share->log_head = proc.share->log_applied = 70000; /* as of a later process */
+	proc.mm = &mm;
+	machine.tsc_hz = 50000000;
 	thread.proc = &proc;
 	core.self = &core;
 	core.current = &thread;
@@ -67,9 +83,9 @@ static void append(unsigned n)
 
 START_TEST(asks_in_time_and_once)
 {
-	append(ABI_LOG_RECORDS / 2);
+	append(ASK);
 	ck_assert_uint_eq(bells, 0);
-	append(HOLD - ABI_LOG_RECORDS / 2);
+	append(HOLD - ASK);
 	ck_assert_uint_eq(bells, 1);
 	ck_assert(!thread.log_behind && !thread.signals.work);
 }
@@ -121,6 +137,69 @@ START_TEST(holds_no_other_process)
 }
 END_TEST
 
+/* Whatever a part needs: without the lock, and deaf to signals. */
+START_TEST(a_part_waits_for_room)
+{
+	spin_lock(&mm.lock);
+	append(ASK - 1);
+	ck_assert(!log_room(&proc));
+	append(1);
+	sleeps_until_applied = 4;
+	ck_assert(log_room(&proc));
+	ck_assert_uint_eq(sleeps, 4);
+	ck_assert_uint_eq(mm.lock.held, 1);
+	ck_assert(!log_room(&proc));
+	/* A part of the greatest number, and hundreds of touches. */
+	append(ASK - 1 + LOG_PIECE + ABI_LOG_RECORDS / 4);
+	ck_assert_uint_eq(bells, 2);
+}
+END_TEST
+
+START_TEST(no_part_waits_at_the_end)
+{
+	spin_lock(&mm.lock);
+	append(ASK);
+	proc.exiting = true;
+	ck_assert(!log_room(&proc));
+	proc.exiting = false;
+	proc.share->state = ABI_PROC_GONE;
+	ck_assert(!log_room(&proc));
+	thread.proc = &other;
+	proc.share->state = ABI_PROC_RUNNING;
+	ck_assert(!log_room(&proc));
+	ck_assert_uint_eq(sleeps, 0);
+}
+END_TEST
+
+START_TEST(a_peer_s_log)
+{
+	thread.proc = &other;
+	append(HOLD - 1);
+	ck_assert_int_eq(log_wait_peer(&proc), 0);
+	ck_assert_uint_eq(sleeps, 0);
+	append(1);
+	sleeps_until_applied = 3;
+	ck_assert_int_eq(log_wait_peer(&proc), 0);
+	ck_assert_uint_eq(sleeps, 3);
+	append(HOLD);
+	sleeps_until_signal = 5;
+	ck_assert_int_eq(log_wait_peer(&proc), -ERESTARTNOINTR);
+	proc.share->state = ABI_PROC_GONE;
+	ck_assert_int_eq(log_wait_peer(&proc), 0);
+}
+END_TEST
+
+/* Core 0, for a copy whose proxy is stopped: not for ever. */
+START_TEST(not_for_ever)
+{
+	thread.proc = &other;
+	append(HOLD);
+	ck_assert(!log_drains(&proc));
+	proc.share->log_applied++;
+	ck_assert(log_drains(&proc));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log");
@@ -134,6 +213,10 @@ int main(void)
 	tcase_add_test(tc, a_signal_ends_the_wait);
 	tcase_add_test(tc, nobody_waits_for_a_proxy_that_is_gone);
 	tcase_add_test(tc, holds_no_other_process);
+	tcase_add_test(tc, a_part_waits_for_room);
+	tcase_add_test(tc, no_part_waits_at_the_end);
+	tcase_add_test(tc, a_peer_s_log);
+	tcase_add_test(tc, not_for_ever);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -3,14 +3,24 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guest-lwk/abi/syscalls.h"
 
-static bool sets_ids(uint32_t nr)
+static bool sets_prctl(uint64_t option)
 {
-	switch (nr) {
+	return option == PR_SET_NO_NEW_PRIVS || option == PR_SET_KEEPCAPS ||
+	       option == PR_CAP_AMBIENT;
+}
+
+static bool sets(const struct abi_mbox *mbox)
+{
+	switch (mbox->nr) {
+	case ABI_NR_prctl:
+		return sets_prctl(mbox->arg[0]);
+	case ABI_NR_capset:
 	case ABI_NR_setuid:
 	case ABI_NR_setgid:
 	case ABI_NR_setreuid:
@@ -24,14 +34,38 @@ static bool sets_ids(uint32_t nr)
 	}
 }
 
-bool creds_note(struct creds *creds, uint32_t nr, int64_t ret)
+static struct __user_cap_header_struct this_thread(void)
 {
-	if (ret < 0 || !sets_ids(nr))
-		return !ret && nr == ABI_NR_capset;
+	return (struct __user_cap_header_struct){.version = _LINUX_CAPABILITY_VERSION_3};
+}
+
+static void caps_get(struct creds_caps *caps)
+{
+	struct __user_cap_header_struct head = this_thread();
+	int has;
+
+	memset(caps, 0, sizeof(*caps));
+	syscall(SYS_capget, &head, caps->set);
+	/* -1: there are no more of them. */
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		has = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0);
+		if (has < 0)
+			break;
+		caps->ambient |= (uint64_t)has << cap;
+	}
+}
+
+bool creds_note(struct creds *creds, const struct abi_mbox *mbox)
+{
+	if (mbox->ret < 0 || !sets(mbox))
+		return false;
 	pthread_mutex_lock(&creds->lock);
 	getresuid(&creds->uid[0], &creds->uid[1], &creds->uid[2]);
 	getresgid(&creds->gid[0], &creds->gid[1], &creds->gid[2]);
 	creds->ngroups = getgroups(CREDS_GROUPS, creds->group);
+	caps_get(&creds->caps);
+	creds->keep_caps = prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 1;
+	creds->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	__atomic_store_n(&creds->set, 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&creds->lock);
 	return true;
@@ -70,6 +104,45 @@ static bool uid_take(const uid_t want[3])
 	       !syscall(SYS_setresuid, want[0], want[1], want[2]);
 }
 
+static bool ambient_take(uint64_t want)
+{
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+		return false;
+	for (; want; want &= want - 1)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
+			    (unsigned long)__builtin_ctzll(want), 0, 0))
+			return false;
+	return true;
+}
+
+/* The ids are the new ones, and no capability went with the old ones that is wanted. */
+static bool caps_take(const struct creds_caps *want)
+{
+	struct __user_cap_header_struct head = this_thread();
+	struct creds_caps now;
+
+	caps_get(&now);
+	if (memcmp(now.set, want->set, sizeof(now.set)) != 0 &&
+		syscall(SYS_capset, &head, want->set))
+		return false;
+	return now.ambient == want->ambient || ambient_take(want->ambient);
+}
+
+static bool take(const struct creds *c)
+{
+	bool permitted = c->caps.set[0].permitted || c->caps.set[1].permitted;
+
+	/* Else a change of the users takes all capabilities away. */
+	if (permitted && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+		return false;
+	if (c->ngroups < 0 || !groups_take(c) || !gid_take(c->gid) || !uid_take(c->uid) ||
+		!caps_take(&c->caps))
+		return false;
+	if (prctl(PR_SET_KEEPCAPS, c->keep_caps, 0, 0, 0))
+		return false;
+	return !c->no_new_privs || !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
 int creds_take(struct creds *creds)
 {
 	int err = 0;
@@ -78,8 +151,7 @@ int creds_take(struct creds *creds)
 	if (!__atomic_load_n(&creds->set, __ATOMIC_ACQUIRE))
 		return 0;
 	pthread_mutex_lock(&creds->lock);
-	if (creds->ngroups < 0 || !groups_take(creds) || !gid_take(creds->gid) ||
-		!uid_take(creds->uid))
+	if (!take(creds))
 		err = -errno;
 	pthread_mutex_unlock(&creds->lock);
 	return err;

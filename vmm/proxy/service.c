@@ -95,8 +95,8 @@ static void service_adopt(struct service *service)
 	if (!err)
 		return;
 	problem_set(&problem, err, EXIT_LWVMM_FAILED,
-		"proxy: a new thread cannot have the program's user and groups (%s): make "
-		"threads before the ids are given up",
+		"proxy: a new thread cannot have the program's user, groups and capabilities "
+		"(%s): make threads before they are given up",
 		strerror(-err));
 	crew_leave_problem(&service->common->proxy->crew, &problem);
 }
@@ -130,7 +130,7 @@ static void service_serve(struct service *service)
 			mbox->ret = viewcall(common->viewer, &service->interrupt, mbox);
 		while (watch_missed(common->watch, mbox, &call));
 	/* Release: before the program learns that it is so, the LWK forgets what it may. */
-	if (creds_note(common->creds, mbox->nr, mbox->ret))
+	if (creds_note(common->creds, mbox))
 		__atomic_fetch_add(&common->share->ids_changes, 1, __ATOMIC_RELEASE);
 	watch_end(common->watch, mbox, &call);
 	trace_call_end(common->trace, capture, mbox->ret);
