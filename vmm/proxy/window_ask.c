@@ -300,13 +300,6 @@ static int64_t map_more(struct want *w)
 	return 0;
 }
 
-static int64_t duplicate(struct want *w)
-{
-	w->packet.gpa = w->arg[1];
-	w->packet.len = w->arg[2];
-	return ask(w, PROTO_WINDOW_DUP);
-}
-
 /* Arguments: shmid, va, SHM_* flags, the room that the LWK has made. Attached here first, for
  * the errors are Linux's. */
 static int64_t attach(struct want *w)
@@ -350,8 +343,6 @@ static int64_t request(struct window_port *p)
 		ret = map_file(&w);
 	else if (p->mbox->nr == ABI_CALL_WINDOW_GROW)
 		ret = map_more(&w);
-	else if (p->mbox->nr == ABI_CALL_WINDOW_DUP)
-		ret = duplicate(&w);
 	else if (p->mbox->nr == ABI_CALL_SHMAT)
 		ret = attach(&w);
 	if (w.fd >= 0)
