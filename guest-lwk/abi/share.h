@@ -134,6 +134,12 @@ enum {
 	ABI_LOG_MAP = 1,
 	ABI_LOG_UNMAP = 2,
 	ABI_LOG_UNMAP_WINDOW = 3, /* of the window: any multiple of 4 KiB */
+	/*
+	 * Of a copy (fork_proc), until it is GO: what it has inherited of the window there
+	 * stays. Its records ascend by address, and what lies between them goes: the copy has
+	 * mapped what the LWK has, and nothing else.
+	 */
+	ABI_LOG_KEEP_WINDOW = 4,
 };
 struct abi_log_rec {
 	uint64_t va;
@@ -181,6 +187,12 @@ struct abi_exec {
 	struct abi_limit limit[ABI_LIMITS]; /* inherited */
 };
 
+/* ITIMER_REAL: when it fires next, on CLOCK_MONOTONIC, and its interval; at 0: it is not set.
+ */
+struct abi_alarm {
+	uint64_t at_ns, interval_ns;
+};
+
 /*
  * What a process gets from the one that it comes from and that only the LWK knows: filled by
  * the thread that calls FORK, VFORK or EXEC, at its slot, and read by the proxy until the
@@ -191,6 +203,7 @@ struct abi_bequest {
 	uint64_t sig_pending; /* EXEC: what waits to be unblocked */
 	uint64_t affinity;
 	struct abi_limit limit[ABI_LIMITS];
+	struct abi_alarm alarm; /* EXEC */
 };
 
 /*
@@ -251,6 +264,7 @@ struct abi_proc {
 	uint32_t fork_proc; /* proxy, with EXEC: 1 + index of the process that this is a copy
 			       of;   0: exec says what it is */
 	uint32_t fork_slot; /* and of its thread that has called FORK */
+	struct abi_alarm alarm; /* proxy, with EXEC: it goes on after execve() */
 	/* LWK, for the account: what its ended threads had, and bytes of its memory now. */
 	uint64_t dead_cpu_tsc, dead_local, dead_forwarded;
 	uint64_t memory;
@@ -268,7 +282,9 @@ struct abi_proc {
  * files of the host. One (device, inode, offset) has one gpa there, congruent to the offset
  * modulo 2 MiB. The VMM counts references by 4 KiB page: each of ABI_CALL_MAP_FILE and the like
  * adds one to every page that it answers; a record of the reclaim ring drops one from every
- * page of [gpa, gpa + len). Nothing of a window record comes back through `clean`.
+ * page of [gpa, gpa + len), or adds one (HOLD) to pages that have some. Records that add count
+ * at once, in the order of the ring, so that no later one has dropped the last reference by
+ * then. Nothing of a window record comes back through `clean`.
  */
 struct abi_window_answer { /* mbox.arg[] of a call that succeeded */
 	uint64_t gpa;      /* of the first page */
@@ -287,12 +303,16 @@ struct abi_window_answer { /* mbox.arg[] of a call that succeeded */
  * single consumer.
  */
 #define ABI_RECLAIM_RECORDS 4096
+enum {
+	ABI_RECLAIM_FREE = 0,
+	ABI_RECLAIM_HOLD = 1, /* of the window: gpa and len alone count */
+};
 struct abi_reclaim_rec {
 	uint64_t gpa, len;
 	uint64_t va;
 	uint64_t pos;
 	uint32_t proc;
-	uint32_t pad;
+	uint32_t op;
 };
 struct abi_ring {
 	uint64_t head; /* published by the producer: records ever appended */
@@ -383,7 +403,7 @@ _Static_assert(sizeof(struct abi_window_answer) == 6 * sizeof(uint64_t), "abi");
 _Static_assert(sizeof(struct abi_thread) == 24, "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
-_Static_assert(sizeof(struct abi_bequest) == 80, "abi");
+_Static_assert(sizeof(struct abi_bequest) == 96, "abi");
 _Static_assert(sizeof(struct abi_share) <= ABI_SHARE_SIZE, "abi");
 
 #endif
