@@ -191,17 +191,11 @@ s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
 	return commit(proc, vma, start, end, TOUCHED);
 }
 
-bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
+/* By the vmas, and with the memory that is missing. */
+static APART bool check_range(struct process *proc, u64 start, u64 end, u32 prot)
 {
-	struct mm *mm = proc->mm;
-	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
 	bool good = true;
 
-	if (!len)
-		return true;
-	if (va >= ABI_USER_END || len > ABI_USER_END - va)
-		return false;
-	spin_lock(&mm->lock);
 	while (good && start < end) {
 		struct vma *vma = mm_vma(proc, start);
 
@@ -214,6 +208,27 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 		       !mm_commit(proc, vma, start, stop);
 		start = stop;
 	}
+	return good;
+}
+
+bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
+{
+	struct mm *mm = proc->mm;
+	bool good;
+
+	if (!len)
+		return true;
+	if (va >= ABI_USER_END || len > ABI_USER_END - va)
+		return false;
+	spin_lock(&mm->lock);
+	/*
+	 * A buffer has been used before, as a rule, and then its entries say all: they never
+	 * allow what its vma does not. Not where a use has to be noted (watch), nor for code.
+	 */
+	good = !mm->watch && !(prot & ABI_PROT_X) && pt_usable(mm, va, len, prot & ABI_PROT_W);
+	if (!good)
+		good = check_range(
+			proc, ALIGN_DOWN(va, PAGE_SIZE), ALIGN_UP(va + len, PAGE_SIZE), prot);
 	spin_unlock(&mm->lock);
 	return good;
 }
