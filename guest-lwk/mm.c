@@ -193,7 +193,7 @@ s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
 	return commit(proc, vma, start, end, TOUCHED);
 }
 
-/* mm.lock is held. */
+/* By the vmas, and with the memory that is missing; mm.lock is held. */
 static bool check(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	while (start < end) {
@@ -211,10 +211,12 @@ static bool check(struct process *proc, u64 start, u64 end, u32 prot)
 	return true;
 }
 
-static bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
+static APART bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	u64 stop;
 
+	if (end - start <= MM_SMALL)
+		return check(proc, start, end, prot);
 	for (; start < end; start = stop) {
 		stop = MIN(end, ALIGN_DOWN(start, MM_PART) + MM_PART);
 		if (!mm_room(proc) || !check(proc, start, stop, prot))
@@ -226,7 +228,6 @@ static bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 {
 	struct mm *mm = proc->mm;
-	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
 	bool good;
 
 	if (!len)
@@ -234,8 +235,14 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 	if (va >= ABI_USER_END || len > ABI_USER_END - va)
 		return false;
 	spin_lock(&mm->lock);
-	good = end - start <= MM_SMALL ? check(proc, start, end, prot)
-				       : check_parts(proc, start, end, prot);
+	/*
+	 * A buffer has been used before, as a rule, and then its entries say all: they never
+	 * allow what its vma does not. Not where a use has to be noted (watch), nor for code.
+	 */
+	good = !mm->watch && !(prot & ABI_PROT_X) && pt_usable(mm, va, len, prot & ABI_PROT_W);
+	if (!good)
+		good = check_parts(
+			proc, ALIGN_DOWN(va, PAGE_SIZE), ALIGN_UP(va + len, PAGE_SIZE), prot);
 	spin_unlock(&mm->lock);
 	return good;
 }
