@@ -185,6 +185,7 @@ static const struct option_word json_of_plan = {"--json", NO_VALUE, plan_json_se
 static const struct option_word option_words[] = {
 	{"--bind", VALUE, options_bind_set},
 	{"--commit", VALUE, commit_set},
+	{"--config", VALUE, options_config_set},
 	{"--cores", VALUE, cores_set},
 	{"--detach", NO_VALUE, detach_set},
 	{"--env", VALUE, env_add},
@@ -231,6 +232,35 @@ static const struct option_word *word_find(const char *text, size_t len, enum op
 		return of == OPTIONS_PLAN && w->set == json_set ? &json_of_plan : w;
 	}
 	return NULL;
+}
+
+/* What describes a guest, rather than a program or this start of it. */
+static bool word_in_config(const struct option_word *w)
+{
+	return w->set == cores_set || w->set == options_mem_set || w->set == name_set ||
+	       w->set == options_no_smt_set || w->set == options_numa_set ||
+	       w->set == page_set || w->set == commit_set || w->set == window_set ||
+	       w->set == stats_set || w->set == json_set ||
+	       (w->set == verbose_add && w->word[1] == '-');
+}
+
+int options_word_set(
+	struct options *opt, const char *word, const char *value, struct problem *problem)
+{
+	const struct option_word *w = NULL;
+
+	for (unsigned i = 0; i < sizeof(option_words) / sizeof(option_words[0]); i++)
+		if (word_in_config(&option_words[i]) && !strcmp(option_words[i].word + 2, word))
+			w = &option_words[i];
+	if (!w)
+		return options_refuse(problem, word, "",
+			"no such word here: the words are the options of lwvmm run that shape "
+			"a guest, without --");
+	if (w->value == VALUE)
+		return w->set(opt, value, problem);
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return options_refuse(problem, word, value, "write yes or no");
+	return value[0] == 'y' ? w->set(opt, "", problem) : 0;
 }
 
 /* Takes one option and, if it has one, its value. Leaves *argv behind them. */

@@ -53,6 +53,7 @@ struct options {
 	const char *launcher; /* --launcher, borrowed from argv; NULL: the one that fits */
 	enum bind_choice bind;
 	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
+	char config_json[200]; /* the file's name, where --config's file says it */
 	bool plan_json;
 	int verbose; /* -v, -vv */
 	bool help;   /* --help or -h: nothing after it was looked at, guest may be empty */

@@ -4,7 +4,7 @@
 # lab (or all); asks apt only when something is. 'update' fetches apt's lists anew.
 set -euo pipefail
 
-build="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev check"
+build="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev libinih-dev check"
 test="$build g++ gfortran python3-numpy libopenblas0-pthread clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck strace musl-tools procps util-linux numactl hwloc-nox libnuma-dev libhwloc-dev"
 apps="mpich libmpich-dev openmpi-bin libopenmpi-dev hpcc lammps lammps-examples gromacs gromacs-data"
 lab="$build qemu-system-x86 busybox-static cpio kmod xz-utils musl-tools python3 numactl hwloc-nox util-linux"

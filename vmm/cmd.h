@@ -9,10 +9,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Where `lwvmm start NAME` finds NAME.conf. */
+#define CMD_CONFIG_DIR "/etc/lwvmm"
+/* So many guests are looked at. */
+#define CMD_MAX_GUESTS 256
+
 int cmd_run(char *const *argv);
 int cmd_exec(char *const *argv);
 /* What a proxy executes for its program's execve(): nothing for a shell. */
 int cmd_resume(char *const *argv);
+int cmd_start(char *const *argv);
+int cmd_status(char *const *argv);
 int cmd_ps(char *const *argv);
 int cmd_stat(char *const *argv);
 int cmd_stop(char *const *argv);

@@ -11,6 +11,9 @@ static const char page_main[] =
 	"  lwvmm run [OPTIONS] [--] GUEST [ARGS...]   run a Linux program (or a kernel) as a "
 	"guest\n"
 	"  lwvmm run --detach --name N [OPTIONS]      start a guest without a program\n"
+	"  lwvmm start NAME [OPTIONS]                 start the guest that "
+	"/etc/lwvmm/NAME.conf describes\n"
+	"  lwvmm status NAME                          does it run? 0: yes, 3: no\n"
 	"  lwvmm exec NAME [OPTIONS] -- PROGRAM [ARGS...]\n"
 	"                                             run a program in a running guest\n"
 	"  lwvmm ps [NAME] [--json]                   the guests that run, and what runs in "
@@ -65,6 +68,10 @@ static const char page_main[] =
 	"                      give a process its memory when it asks, or block by block "     \
 	"when it\n"                                                                            \
 	"                      touches it  [request on one node, touch on several]\n"          \
+	"  --config FILE       take options from FILE, one \"word = value\" a line, without "  \
+	"-- "                                                                                  \
+	"(see\n"                                                                               \
+	"                      lwvmm start --help); what is said after it wins\n"              \
 	"  --window SIZE       how much of files its processes may map MAP_SHARED at a "       \
 	"time; 0: none\n"                                                                      \
 	"                      [half of RAM, at least 256M, at most 64G]\n"
@@ -134,6 +141,44 @@ static const char page_exec[] =
 	"  lwvmm run --name g --detach --cores 0-7 --mem 16G\n"
 	"  mpiexec -n 8 lwvmm exec g -- ./xhpl\n"
 	"  lwvmm exec g -- ./a & lwvmm exec g -- ./b & wait; lwvmm stop g\n";
+
+static const char page_start[] =
+	"lwvmm start NAME [OPTIONS]: start the guest that /etc/lwvmm/NAME.conf describes\n"
+	"\n"
+	"The same as lwvmm run --config /etc/lwvmm/NAME.conf --detach --name NAME: returns "
+	"when "
+	"the\n"
+	"guest serves. It lives on without this terminal, until lwvmm stop NAME. What it has "
+	"to "
+	"say\n"
+	"goes to /dev/shm/lwvmm/guest-NAME.log; as a systemd service (lwvmm@NAME) to the "
+	"journal.\n"
+	"A start gives back what a killed guest has left.\n"
+	"\n"
+	"OPTIONS are those of lwvmm run: what is said here wins over the file; --config FILE "
+	"is\n"
+	"another file.\n"
+	"\n"
+	"The file has one setting a line; what begins with # or ; is a comment:\n"
+	"\n"
+	"  cores = 2-7\n"
+	"  mem = 24G\n"
+	"  page = 1G\n"
+	"  stats = yes\n"
+	"\n"
+	"Words: commit cores json mem name no-smt numa page stats verbose window, with the "
+	"values of\n"
+	"the options of these names; no-smt, stats and verbose are yes or no.\n"
+	"\n"
+	"Exit status: 0; 125 when it does not start, and one line says why.\n";
+
+static const char page_status[] =
+	"lwvmm status NAME: does the guest NAME run?\n"
+	"\n"
+	"Prints what lwvmm ps NAME does, or that it does not run and the last line of its "
+	"log.\n"
+	"\n"
+	"Exit status: 0 it runs; 3 it does not; 125 it cannot be asked.\n";
 
 static const char page_ps[] =
 	"lwvmm ps [NAME] [--json]: the guests that run, and their processes\n"
@@ -217,6 +262,8 @@ static const struct {
 	{"plan", page_plan},
 	{"run", page_run},
 	{"exec", page_exec},
+	{"start", page_start},
+	{"status", page_status},
 	{"ps", page_ps},
 	{"stat", page_stat},
 	{"stop", page_stop},

@@ -180,11 +180,24 @@ int control_open(
 	return 0;
 }
 
+/* systemd says so by the device and inode of what it has given a service (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long dev, ino;
+	struct stat st;
+
+	return text && sscanf(text, "%lu:%lu", &dev, &ino) == 2 && !fstat(STDERR_FILENO, &st) &&
+	       st.st_dev == dev && st.st_ino == ino;
+}
+
 int control_log(struct control *control, struct problem *problem)
 {
 	struct file_name file = file_name(control->name, ".log");
 	int fd;
 
+	if (stderr_is_journal())
+		return 0;
 	/* Made anew, so that it is ours whoever had one there before. */
 	unlinkat(control->dir_fd, file.text, 0);
 	fd = openat(control->dir_fd, file.text,

@@ -21,6 +21,9 @@
 
 #define CONTROL_NAME_SIZE 64
 
+/* Letters, digits, '-', '_' and '.', not too many: fit to be part of a file's name. */
+bool control_name_sound(const char *name);
+
 /* The VMM's side: a name that is taken. */
 struct control {
 	char name[CONTROL_NAME_SIZE];
@@ -33,7 +36,7 @@ struct control {
 int control_open(
 	const char *dir, const char *name, struct control *control, struct problem *problem);
 
-/* Makes standard error the log file. Before the seal. */
+/* Makes standard error the log file, unless it is systemd's journal. Before the seal. */
 int control_log(struct control *control, struct problem *problem);
 
 /* Nobody can connect any more; the name stays taken. Twice is harmless. */

@@ -19,7 +19,7 @@
 #define SUFFIX     ".sock"
 #define NAMED_MOST 8 /* guests that an error message names */
 
-static bool name_sound(const char *name)
+bool control_name_sound(const char *name)
 {
 	if (!isalnum((unsigned char)name[0]) || strlen(name) >= CONTROL_NAME_SIZE)
 		return false;
@@ -77,7 +77,7 @@ unsigned control_list(const char *dir, char (*names)[CONTROL_NAME_SIZE], unsigne
 
 		snprintf(lock, sizeof(lock), "%s", list[i]->d_name);
 		lock[strlen(lock) - strlen(SUFFIX)] = '\0';
-		if (dir_fd >= 0 && name_sound(lock + strlen(PREFIX))) {
+		if (dir_fd >= 0 && control_name_sound(lock + strlen(PREFIX))) {
 			bool alive = lives(dir_fd, lock);
 
 			if (!alive)
@@ -151,7 +151,7 @@ int control_connect(const char *dir, const char *name, bool own, struct problem 
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int sock, err;
 
-	if (!name_sound(name))
+	if (!control_name_sound(name))
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"%s: not the name of a guest: see lwvmm ps", name);
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

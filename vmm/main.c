@@ -13,6 +13,8 @@ static const struct {
 	{"run", cmd_run},
 	{"exec", cmd_exec},
 	{"resume", cmd_resume},
+	{"start", cmd_start},
+	{"status", cmd_status},
 	{"ps", cmd_ps},
 	{"stat", cmd_stat},
 	{"stop", cmd_stop},
