@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Where `lwvmm start NAME` finds NAME.conf. */
-#define CMD_CONFIG_DIR "/etc/lwvmm"
 /* So many guests are looked at. */
 #define CMD_MAX_GUESTS 256
 

@@ -4,6 +4,7 @@
  * `lwvmm status NAME` tells the three states that an operator, or systemd, asks for.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static bool names_config(char *const *argv)
 /* The name is looked at before the file's path is made of it: it stands first. */
 static int start(char *const *argv, struct problem *problem)
 {
-	static char path[sizeof(CMD_CONFIG_DIR) + CONTROL_NAME_SIZE + sizeof("/.conf")];
+	static char path[PATH_MAX];
 	unsigned n = 0, given = 0;
 	char **words;
 	int status;
@@ -47,7 +48,7 @@ static int start(char *const *argv, struct problem *problem)
 	words[n++] = "--name";
 	words[n++] = argv[0];
 	if (!names_config(argv)) {
-		snprintf(path, sizeof(path), CMD_CONFIG_DIR "/%.63s.conf", argv[0]);
+		control_config_path(argv[0], path, sizeof(path));
 		words[n++] = "--config";
 		words[n++] = path;
 	}

@@ -24,6 +24,9 @@
 /* Letters, digits, '-', '_' and '.', not too many: fit to be part of a file's name. */
 bool control_name_sound(const char *name);
 
+/* The file that describes the guest, in /etc/lwvmm or where LWVMM_CONFIG_DIR says. */
+void control_config_path(const char *name, char *path, size_t size);
+
 /* The VMM's side: a name that is taken. */
 struct control {
 	char name[CONTROL_NAME_SIZE];

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,13 +95,25 @@ unsigned control_list(const char *dir, char (*names)[CONTROL_NAME_SIZE], unsigne
 	return found;
 }
 
+void control_config_path(const char *name, char *path, size_t size)
+{
+	const char *dir = getenv("LWVMM_CONFIG_DIR");
+
+	snprintf(path, size, "%s/%.63s.conf", dir && *dir ? dir : "/etc/lwvmm", name);
+}
+
 static int not_there(const char *dir, const char *name, struct problem *problem)
 {
 	char names[NAMED_MOST][CONTROL_NAME_SIZE];
 	char text[NAMED_MOST * (CONTROL_NAME_SIZE + 2) + 8] = "";
+	char path[PATH_MAX];
 	unsigned n = control_list(dir, names, NAMED_MOST);
 	size_t len = 0;
 
+	control_config_path(name, path, sizeof(path));
+	if (!access(path, F_OK))
+		return problem_set(problem, -ENOENT, EXIT_LWVMM_FAILED,
+			"guest %s: is not running: lwvmm start %s", name, name);
 	for (unsigned i = 0; i < n && i < NAMED_MOST; i++)
 		len += (size_t)snprintf(
 			text + len, sizeof(text) - len, "%s%s", i ? ", " : "", names[i]);
