@@ -23,6 +23,9 @@ static const char page_main[] =
 	"  lwvmm stop NAME [--timeout S]              end a guest and its programs in order\n"
 	"  lwvmm plan [OPTIONS] [--json]              what would be placed where; touches "
 	"nothing\n"
+	"  lwvmm slurm-conf NAME                      the lines of slurm.conf for the guest "
+	"and "
+	"its host\n"
 	"  lwvmm check [--repair]                     is this host ready, and what to do if "
 	"not\n"
 	"  lwvmm version\n"
@@ -232,6 +235,16 @@ static const char page_plan[] =
 	"\n"
 	"Exit status: 0; 125 when the options make no sense on this host.\n";
 
+static const char page_slurm_conf[] =
+	"lwvmm slurm-conf NAME: the lines of slurm.conf for the node NAME and for its host\n"
+	"\n"
+	"Of the guest that runs, or that /etc/lwvmm/NAME.conf describes: its CPUs, sockets, "
+	"cores,\n"
+	"threads and memory; and of the host, with the guest's cores and memory left out. See\n"
+	"docs/howto-slurm.md.\n"
+	"\n"
+	"Exit status: 0; 125 when there is no such guest.\n";
+
 static const char page_check[] =
 	"lwvmm check [--repair]: is this host ready to run guests?\n"
 	"\n"
@@ -260,6 +273,7 @@ static const struct {
 	{"check", page_check},
 	{"help", page_help},
 	{"plan", page_plan},
+	{"slurm-conf", page_slurm_conf},
 	{"run", page_run},
 	{"exec", page_exec},
 	{"start", page_start},

@@ -18,6 +18,7 @@ static const struct {
 	{"ps", cmd_ps},
 	{"stat", cmd_stat},
 	{"stop", cmd_stop},
+	{"slurm-conf", cmd_slurm_conf},
 	{"plan", cmd_plan},
 	{"check", cmd_check},
 	{"version", cmd_version},

@@ -8,7 +8,7 @@
 
 /* What Slurm says of the task; NULL where it says nothing. */
 struct bind_words {
-	const char *type;    /* SLURM_CPU_BIND_TYPE */
+	const char *type;    /* SLURM_CPU_BIND_TYPE, as srun has set it */
 	const char *list;    /* SLURM_CPU_BIND_LIST */
 	const char *localid; /* SLURM_LOCALID */
 	const char *cores;   /* of the step, on this node: "0-3,8" */

@@ -29,6 +29,9 @@ static const char *task_file = TASK_FILE;
 
 static char chosen[NAME_SIZE]; /* --lwvmm; empty: not said */
 
+/* What srun was told of --cpu-bind. task/affinity makes it masks of the host's CPUs later. */
+static char bind_type[64], bind_list[1024];
+
 static int on_option(int value, const char *text, int remote)
 {
 	if (!text || !*text || strlen(text) >= sizeof(chosen) || strchr(text, '/')) {
@@ -118,6 +121,17 @@ static void cores_pass(spank_t spank)
 	}
 }
 
+int slurm_spank_user_init(spank_t spank, int argc, char **argv)
+{
+	if (spank_getenv(spank, "SLURM_CPU_BIND_TYPE", bind_type, sizeof(bind_type)) !=
+		ESPANK_SUCCESS)
+		bind_type[0] = '\0';
+	if (spank_getenv(spank, "SLURM_CPU_BIND_LIST", bind_list, sizeof(bind_list)) !=
+		ESPANK_SUCCESS)
+		bind_list[0] = '\0';
+	return 0;
+}
+
 int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 {
 	char guest[NAME_SIZE];
@@ -130,6 +144,8 @@ int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 		!words[0])
 		return 0;
 	cores_pass(spank);
+	spank_setenv(spank, TASK_ENV_BIND_TYPE, bind_type, 1);
+	spank_setenv(spank, TASK_ENV_BIND_LIST, bind_list, 1);
 	if (spank_setenv(spank, TASK_ENV_GUEST, guest, 1) != ESPANK_SUCCESS ||
 		spank_setenv(spank, TASK_ENV_PROGRAM, words[0], 1) != ESPANK_SUCCESS ||
 		spank_setenv(spank, TASK_ENV_LWVMM, lwvmm_file, 1) != ESPANK_SUCCESS ||

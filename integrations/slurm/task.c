@@ -37,8 +37,8 @@ int main(int argc, char **argv)
 	const char *guest = take(TASK_ENV_GUEST), *program = take(TASK_ENV_PROGRAM);
 	const char *lwvmm = take(TASK_ENV_LWVMM);
 	struct bind_words bind = {
-		.type = getenv("SLURM_CPU_BIND_TYPE"),
-		.list = getenv("SLURM_CPU_BIND_LIST"),
+		.type = take(TASK_ENV_BIND_TYPE),
+		.list = take(TASK_ENV_BIND_LIST),
 		.localid = getenv("SLURM_LOCALID"),
 		.cores = take(TASK_ENV_CORES),
 		.cpus = take(TASK_ENV_CPUS),
