@@ -177,7 +177,7 @@ background() {
 	rm -f "$D/step.out"
 	srun -w "$node" -J test-step "$@" > "$D/step.out" 2>&1 &
 	local tries=0
-	while ! grep -q ready "$D/step.out" && [ $tries -lt 100 ]; do
+	while ! grep -qs ready "$D/step.out" && [ $tries -lt 100 ]; do
 		tries=$((tries + 1))
 		sleep 0.05
 	done
@@ -305,7 +305,7 @@ plugin_missing() {
 	echo "status $?"
 	cp "$D/plugstack.kept" "$D/plugstack.conf"
 	[ -e "$D/ran" ] && echo 'ran on the host'
-	grep -c /does/not/exist.so "$OUT/plugin.err"
+	grep -q /does/not/exist.so "$OUT/plugin.err" && echo 'told by name'
 	run sh -c 'echo again'
 }
 
@@ -382,7 +382,7 @@ n01 v01: guest
 lwvmm: guest other: no such guest: these run: v01
 1' placed
 	says slurm-plugin-missing 'status 1
-1
+told by name
 again' host_run plugin_missing
 	must='2 ranks' both slurm-mpich mpi pmi2 mpich
 	must='2 ranks' both slurm-openmpi mpi pmix openmpi

@@ -6,9 +6,11 @@
 #include "integrations/slurm/task.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "integrations/slurm/bind.h"
@@ -30,6 +32,35 @@ static const char *take(const char *name)
 
 	unsetenv(name);
 	return copy;
+}
+
+/*
+ * slurmstepd would make the program's word a path now, by PATH or by the working directory,
+ * which is what the program then sees as its name.
+ */
+static const char *path_of(const char *program)
+{
+	static char path[PATH_MAX];
+	const char *at = getenv("PATH");
+	struct stat st;
+
+	if (program[0] == '.' && getcwd(path, sizeof(path) - 1)) {
+		size_t len = strlen(path);
+
+		snprintf(path + len, sizeof(path) - len, "/%s", program);
+		return path;
+	}
+	if (strchr(program, '/'))
+		return program;
+	while (at && *at) {
+		int len = (int)strcspn(at, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", len, at, program);
+		if (!stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK))
+			return path;
+		at += len + (at[len] == ':');
+	}
+	return program; /* lwvmm says that it is not there */
 }
 
 int main(int argc, char **argv)
@@ -63,7 +94,7 @@ int main(int argc, char **argv)
 		words[n++] = cpus;
 	}
 	words[n++] = "--";
-	words[n++] = (char *)program;
+	words[n++] = (char *)path_of(program);
 	memcpy(words + n, argv + 1, (size_t)argc * sizeof(*words)); /* and the NULL */
 	execv(lwvmm, words);
 	return fail(lwvmm, strerror(errno));
