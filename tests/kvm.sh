@@ -31,6 +31,7 @@ EXEC_RUNS=${EXEC_RUNS:-200}
 . tests/views.sh
 . tests/exec.sh
 . tests/service.sh
+. tests/users.sh
 . tests/window.sh
 . tests/apps.sh
 . tests/trace.sh

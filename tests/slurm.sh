@@ -267,7 +267,7 @@ not_running() {
 	grep '^lwvmm' "$OUT/not-running.out"
 	sinfo -h -n v01 -o %T
 	guest_start
-	run sh -c 'echo again'
+	run -Q sh -c 'echo again'
 }
 
 guest_dies() {
@@ -278,7 +278,7 @@ guest_dies() {
 	grep -c '^lwvmm: guest v01: ' "$D/step.out"
 	sinfo -h -n v01 -o %T
 	guest_start
-	run sh -c 'echo again'
+	run -Q sh -c 'echo again'
 }
 
 # A program in the guest sees the guest's memory.
@@ -306,7 +306,25 @@ plugin_missing() {
 	cp "$D/plugstack.kept" "$D/plugstack.conf"
 	[ -e "$D/ran" ] && echo 'ran on the host'
 	grep -q /does/not/exist.so "$OUT/plugin.err" && echo 'told by name'
-	run sh -c 'echo again'
+	run -Q sh -c 'echo again'
+}
+
+# Of another user than root, who keeps v01: it is lent for the job, and is root's again after it.
+other_user() {
+	(cd / && timeout -k 5 $CASE_SECONDS srun -Q --uid=65534 --gid=65534 -w "$node" sh -c 'id -u; id -g; id -G')
+}
+
+two_users() {
+	local i
+	background --uid=65534 --gid=65534 -n 1 -D / sh -c 'echo ready; exec sleep 60'
+	run -Q true 2>&1 | grep '^lwvmm'
+	sinfo -h -n v01 -o %T
+	scancel -n test-step
+	wait $!
+	for i in 1 2 3 4 5; do
+		run -Q sh -c 'echo again' 2> "$OUT/two-users.err" && break
+		sleep 1
+	done
 }
 
 slurmd_dies() {
@@ -316,7 +334,7 @@ slurmd_dies() {
 	/usr/sbin/slurmd -N v01
 	wait $!
 	echo "status $?"
-	run sh -c 'echo again'
+	run -Q sh -c 'echo again'
 }
 
 host_run() {
@@ -332,7 +350,10 @@ chmod 755 "$D"
 host_state_save
 trap end EXIT
 trap 'exit 1' INT TERM
-mkdir -p "$D/guests"
+mkdir -p "$D/guests" "$D/bin"
+# Where every user reaches them.
+cp "$LWVMM" "$PLUGINS/lwvmm-task" "$PLUGINS/lwvmm_spank.so" "$D/bin" || exit
+LWVMM=$D/bin/$(basename "$LWVMM") PLUGINS=$D/bin
 printf 'cores = %s\nmem = 1G\n' "$CORES" > "$D/guests/v01.conf"
 nodes="NodeName=n01 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((cluster_port + 1)) CPUs=2
 NodeName=v01 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((cluster_port + 2)) CPUs=2"
@@ -348,6 +369,10 @@ else
 	must=came both slurm-signal signalled
 	must=resumed both slurm-suspend suspended
 	must='step: 3' both slurm-batch batch
+	must=65534 both slurm-other-user other_user
+	says slurm-two-users "lwvmm: guest v01: is another user's (65534): only its owner may use it
+mixed
+again" host_run two_users
 	says slurm-guest-dies 'status 125
 1
 idle

@@ -21,6 +21,7 @@ int cmd_status(char *const *argv);
 int cmd_ps(char *const *argv);
 int cmd_stat(char *const *argv);
 int cmd_stop(char *const *argv);
+int cmd_hand(char *const *argv);
 int cmd_slurm_conf(char *const *argv);
 int cmd_plan(char *const *argv);
 int cmd_check(char *const *argv);

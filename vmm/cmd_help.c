@@ -23,6 +23,7 @@ static const char page_main[] =
 	"  lwvmm stop NAME [--timeout S]              end a guest and its programs in order\n"
 	"  lwvmm plan [OPTIONS] [--json]              what would be placed where; touches "
 	"nothing\n"
+	"  lwvmm hand NAME UID[:GID] --for JOB        lend a guest that root keeps to a user\n"
 	"  lwvmm slurm-conf NAME                      the lines of slurm.conf for the guest "
 	"and "
 	"its host\n"
@@ -95,6 +96,7 @@ static const char page_run[] =
 	"  --detach            no GUEST: start a guest for lwvmm exec (needs --name), return "
 	"when it\n"
 	"                      serves; lwvmm stop ends it\n"
+	"  --user UID[:GID]    with --detach, as root: the guest is to be this user's\n"
 	"  --ranks N           N processes of GUEST, each on its part of the cores, started by "
 	"the\n"
 	"                      host's MPI launcher (Open MPI's or MPICH's, as GUEST is "
@@ -169,9 +171,9 @@ static const char page_start[] =
 	"  page = 1G\n"
 	"  stats = yes\n"
 	"\n"
-	"Words: commit cores json mem name no-smt numa page stats verbose window, with the "
-	"values of\n"
-	"the options of these names; no-smt, stats and verbose are yes or no.\n"
+	"Words: commit cores json mem name no-smt numa page stats user verbose window, with "
+	"the values\n"
+	"of the options of these names; no-smt, stats and verbose are yes or no.\n"
 	"\n"
 	"Exit status: 0; 125 when it does not start, and one line says why.\n";
 
@@ -235,6 +237,19 @@ static const char page_plan[] =
 	"\n"
 	"Exit status: 0; 125 when the options make no sense on this host.\n";
 
+static const char page_hand[] =
+	"lwvmm hand NAME UID[:GID] --for JOB: lend the guest NAME, which root keeps, to a "
+	"user\n"
+	"lwvmm hand NAME --back --for JOB: take it back\n"
+	"\n"
+	"A guest serves one user at a time. It is ended and started anew from its description, "
+	"as the\n"
+	"user's own, so no memory goes from one to another; it is taken back when the last job "
+	"is,\n"
+	"which ends what still runs in it. Slurm's plug-in does both around each job.\n"
+	"\n"
+	"Exit status: 0; 125 when another user has it, or it does not run.\n";
+
 static const char page_slurm_conf[] =
 	"lwvmm slurm-conf NAME: the lines of slurm.conf for the node NAME and for its host\n"
 	"\n"
@@ -273,6 +288,7 @@ static const struct {
 	{"check", page_check},
 	{"help", page_help},
 	{"plan", page_plan},
+	{"hand", page_hand},
 	{"slurm-conf", page_slurm_conf},
 	{"run", page_run},
 	{"exec", page_exec},

@@ -211,6 +211,22 @@ int control_log(struct control *control, struct problem *problem)
 	return 0;
 }
 
+int control_give(struct control *control, uid_t uid, gid_t gid)
+{
+	struct file_name sock = file_name(control->name, ".sock");
+
+	if (fchown(control->lock_fd, uid, gid) ||
+		fchownat(control->dir_fd, sock.text, uid, gid, AT_SYMLINK_NOFOLLOW) ||
+		(control->log && fchown(STDERR_FILENO, uid, gid)))
+		return -errno;
+	return 0;
+}
+
+int control_listen_again(struct control *control)
+{
+	return listen(control->sock, BACKLOG) ? -errno : 0;
+}
+
 void control_deafen(struct control *control)
 {
 	if (control->sock < 0)

@@ -42,6 +42,11 @@ int control_open(
 /* Makes standard error the log file, unless it is systemd's journal. Before the seal. */
 int control_log(struct control *control, struct problem *problem);
 
+/* Makes all files another user's (root alone may). Then, as that user: those who connect look
+ * whose the listener is. */
+int control_give(struct control *control, uid_t uid, gid_t gid);
+int control_listen_again(struct control *control);
+
 /* Nobody can connect any more; the name stays taken. Twice is harmless. */
 void control_deafen(struct control *control);
 

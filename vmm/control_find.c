@@ -30,7 +30,7 @@ bool control_name_sound(const char *name)
 	return true;
 }
 
-/* What a killed guest has left: only if it is ours, and while we hold its lock. */
+/* What a killed guest has left: only if it is ours to remove, and while we hold its lock. */
 static void stale_remove(int dir_fd, const char *lock, const char *sock)
 {
 	int fd = openat(dir_fd, lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -38,9 +38,9 @@ static void stale_remove(int dir_fd, const char *lock, const char *sock)
 
 	if (fd < 0)
 		return;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-		!filelock_try(fd) && !fstatat(dir_fd, lock, &now, AT_SYMLINK_NOFOLLOW) &&
-		now.st_ino == st.st_ino) {
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		(st.st_uid == geteuid() || geteuid() == 0) && !filelock_try(fd) &&
+		!fstatat(dir_fd, lock, &now, AT_SYMLINK_NOFOLLOW) && now.st_ino == st.st_ino) {
 		unlinkat(dir_fd, sock, 0);
 		unlinkat(dir_fd, lock, 0);
 	}
@@ -132,15 +132,18 @@ static int not_connected(const char *dir, const char *name, int err, struct prob
 {
 	char lock[CONTROL_NAME_SIZE + 16];
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st = {0};
 	bool alive;
 
 	snprintf(lock, sizeof(lock), PREFIX "%s", name);
-	alive = dir_fd >= 0 && lives(dir_fd, lock);
+	alive = dir_fd >= 0 && lives(dir_fd, lock) &&
+		!fstatat(dir_fd, lock, &st, AT_SYMLINK_NOFOLLOW);
 	if (dir_fd >= 0)
 		close(dir_fd);
 	if (err == -EACCES || err == -EPERM)
 		return problem_set(problem, err, EXIT_LWVMM_FAILED,
-			"guest %s: is another user's: only its owner may use it", name);
+			"guest %s: is another user's (%u): only its owner may use it", name,
+			st.st_uid);
 	if (alive)
 		return problem_set(problem, -EAGAIN, EXIT_LWVMM_FAILED,
 			"guest %s: is just starting or ending: try again in a moment", name);

@@ -18,6 +18,7 @@ static const struct {
 	{"ps", cmd_ps},
 	{"stat", cmd_stat},
 	{"stop", cmd_stop},
+	{"hand", cmd_hand},
 	{"slurm-conf", cmd_slurm_conf},
 	{"plan", cmd_plan},
 	{"check", cmd_check},

@@ -5,14 +5,19 @@
  * Slurm 22.05 lets a plug-in see a task's words but not add to them. So the first word, which
  * is what slurmstepd will execute, is replaced by lwvmm-task (task.c), and what that needs goes
  * through the task's environment. slurmstepd goes on as always: task prolog, limits, execve.
- * (docs/decisions/0009-slurm.md)
+ * (docs/decisions/0010-slurm.md)
  */
+#include <errno.h>
+#include <pwd.h>
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "integrations/slurm/task.h"
@@ -61,7 +66,7 @@ static bool argument(const char *word, const char *name, const char **value)
 	return true;
 }
 
-int slurm_spank_init(spank_t spank, int argc, char **argv)
+static int arguments_read(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
 		if (argument(argv[i], "config=", &config_dir) ||
@@ -73,7 +78,61 @@ int slurm_spank_init(spank_t spank, int argc, char **argv)
 			argv[i]);
 		return -1;
 	}
+	return 0;
+}
+
+int slurm_spank_init(spank_t spank, int argc, char **argv)
+{
+	if (arguments_read(argc, argv))
+		return -1;
 	return spank_option_register(spank, &option) == ESPANK_SUCCESS ? 0 : -1;
+}
+
+/*
+ * Around a job, as root: the guest of this node is lent to the job's user, and taken back. What
+ * keeps it from that is told by lwvmm, and then to the job by its tasks: a failure here would
+ * drain the node.
+ */
+static void hand(spank_t spank, bool back)
+{
+	const char *node = getenv("SLURMD_NODENAME");
+	char config[512], user[32], job[16];
+	char *words[] = {
+		"lwvmm", "hand", (char *)node, back ? "--back" : user, "--for", job, NULL};
+	uint32_t id;
+	uid_t uid;
+	pid_t pid;
+	struct passwd *entry;
+
+	if (!node || spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
+		spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS)
+		return;
+	snprintf(config, sizeof(config), "%s/%s.conf", config_dir, node);
+	if (access(config, F_OK))
+		return;
+	entry = getpwuid(uid);
+	snprintf(user, sizeof(user), "%u:%u", uid, entry ? entry->pw_gid : uid);
+	snprintf(job, sizeof(job), "%u", id);
+	setenv(TASK_ENV_CONFIG, config_dir, 1);
+	if (posix_spawn(&pid, lwvmm_file, NULL, NULL, words, environ))
+		slurm_error("lwvmm: %s: cannot be executed", lwvmm_file);
+	else
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+}
+
+int slurm_spank_job_prolog(spank_t spank, int argc, char **argv)
+{
+	if (!arguments_read(argc, argv))
+		hand(spank, false);
+	return 0;
+}
+
+int slurm_spank_job_epilog(spank_t spank, int argc, char **argv)
+{
+	if (!arguments_read(argc, argv))
+		hand(spank, true);
+	return 0;
 }
 
 /* A node is a guest's if it is described under its name: also while it does not run. */
