@@ -172,13 +172,24 @@ END
 	cat "$D/batch.out"
 }
 
+# Of v01, when the last job's end is all over.
+node_state() {
+	local tries=0
+	while sinfo -h -n v01 -o %T | grep -q completing && [ $tries -lt 50 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	sinfo -h -n v01 -o %T
+}
+
 # background COMMAND...: a step that says when it is there; $! is srun's pid.
 background() {
 	rm -f "$D/step.out"
 	srun -w "$node" -J test-step "$@" > "$D/step.out" 2>&1 &
 	local tries=0
-	while ! grep -qs ready "$D/step.out" && [ $tries -lt 100 ]; do
+	while ! grep -qs ready "$D/step.out"; do
 		tries=$((tries + 1))
+		[ $tries -lt 200 ] || { echo "the step says: $(cat "$D/step.out")" && break; }
 		sleep 0.05
 	done
 }
@@ -265,7 +276,7 @@ not_running() {
 	run true > "$OUT/not-running.out" 2>&1
 	echo "status $?"
 	grep '^lwvmm' "$OUT/not-running.out"
-	sinfo -h -n v01 -o %T
+	node_state
 	guest_start
 	run -Q sh -c 'echo again'
 }
@@ -276,7 +287,7 @@ guest_dies() {
 	wait $!
 	echo "status $?"
 	grep -c '^lwvmm: guest v01: ' "$D/step.out"
-	sinfo -h -n v01 -o %T
+	node_state
 	guest_start
 	run -Q sh -c 'echo again'
 }
@@ -318,7 +329,7 @@ two_users() {
 	local i
 	background --uid=65534 --gid=65534 -n 1 -D / sh -c 'echo ready; exec sleep 60'
 	run -Q true 2>&1 | grep '^lwvmm'
-	sinfo -h -n v01 -o %T
+	node_state
 	scancel -n test-step
 	wait $!
 	for i in 1 2 3 4 5; do

@@ -54,7 +54,7 @@ users_leftover() {
 
 # A stranger asks the kernel in every way for what the VMM has.
 users_stranger() {
-	as "$1" python3 - "$(users_vmm)" "$service_name" << 'END'
+	as "$1" /usr/bin/python3 - "$(users_vmm)" "$service_name" << 'END'
 import ctypes, os, socket, sys
 pid, name = sys.argv[1:]
 def tries(what, f):
@@ -84,7 +84,7 @@ users_refusals() {
 	users_said "$users_lwvmm" hand "nobody-$service_name" 1
 	users_said as 65534 "$users_lwvmm" run --detach --name x --user 1
 	users_said "$users_lwvmm" run --user 1 -- "$tool"
-	users_said "$users_lwvmm" start x --user nobody
+	users_said "$users_lwvmm" start "$service_name" --user nobody
 }
 
 users_killed() {

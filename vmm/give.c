@@ -8,12 +8,12 @@
 
 int give(struct control *control, const struct options *opt, struct problem *problem)
 {
+	gid_t group = opt->gid;
 	int err = control_give(control, opt->uid, opt->gid);
 
 	/* The user last: the right to change the others goes with it. */
-	if (!err &&
-		(setgroups(1, &(gid_t){opt->gid}) || setresgid(opt->gid, opt->gid, opt->gid) ||
-			setresuid(opt->uid, opt->uid, opt->uid)))
+	if (!err && (setgroups(1, &group) || setresgid(opt->gid, opt->gid, opt->gid) ||
+			    setresuid(opt->uid, opt->uid, opt->uid)))
 		err = -errno;
 	if (!err)
 		err = control_listen_again(control);
