@@ -366,8 +366,10 @@ mkdir -p "$D/guests" "$D/bin"
 cp "$LWVMM" "$PLUGINS/lwvmm-task" "$PLUGINS/lwvmm_spank.so" "$D/bin" || exit
 LWVMM=$D/bin/$(basename "$LWVMM") PLUGINS=$D/bin
 printf 'cores = %s\nmem = 1G\n' "$CORES" > "$D/guests/v01.conf"
-nodes="NodeName=n01 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((cluster_port + 1)) CPUs=2
-NodeName=v01 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((cluster_port + 2)) CPUs=2"
+export LWVMM_CONFIG_DIR="$D/guests"
+place='NodeHostname=localhost NodeAddr=127.0.0.1 Port='
+nodes="NodeName=n01 $place$((cluster_port + 1)) CPUs=2
+$("$LWVMM" slurm-conf v01 | sed -n "1s/NodeHostname=[^ ]* Port=[0-9]*/$place$((cluster_port + 2))/p")"
 if ! mpi_build > "$OUT/build.log" 2>&1; then
 	ring_not_ok slurm "the MPI programs cannot be built: see $OUT/build.log"
 elif ! cluster_start "$nodes" > "$OUT/cluster.log" 2>&1; then
