@@ -194,7 +194,7 @@ static int hand(char *const *argv, struct problem *problem)
 		return err;
 	err = hand_open(&now, r.name, problem);
 	if (!err)
-		err = r.back ? hand_back(&now, &r, problem) : hand_out(&now, &r, problem);
+		err = r.user ? hand_out(&now, &r, problem) : hand_back(&now, &r, problem);
 	if ((!err || r.back) && hand_write(&now))
 		err = problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
 			HAND_DIR "/hand-%s: cannot be written: is the file system full?",

@@ -102,7 +102,8 @@ static void hand(spank_t spank, bool back)
 	uint32_t id;
 	uid_t uid;
 	pid_t pid;
-	struct passwd *entry;
+	struct passwd account, *entry;
+	char text[4096];
 
 	if (!node || spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
 		spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS)
@@ -110,7 +111,8 @@ static void hand(spank_t spank, bool back)
 	snprintf(config, sizeof(config), "%s/%s.conf", config_dir, node);
 	if (access(config, F_OK))
 		return;
-	entry = getpwuid(uid);
+	if (getpwuid_r(uid, &account, text, sizeof(text), &entry))
+		entry = NULL;
 	snprintf(user, sizeof(user), "%u:%u", uid, entry ? entry->pw_gid : uid);
 	snprintf(job, sizeof(job), "%u", id);
 	setenv(TASK_ENV_CONFIG, config_dir, 1);

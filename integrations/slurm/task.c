@@ -16,7 +16,7 @@
 #include "integrations/slurm/bind.h"
 
 #define FAILED    125 /* as lwvmm's own */
-#define MAX_WORDS 9   /* before the program's */
+#define MAX_WORDS 10  /* before the program's, and the NULL */
 
 static int fail(const char *what, const char *why)
 {
@@ -24,14 +24,13 @@ static int fail(const char *what, const char *why)
 	return FAILED;
 }
 
-/* A variable of ours, of which the program sees nothing. */
+/* A variable of ours, of which the program sees nothing. Its text stays where execve put it. */
 static const char *take(const char *name)
 {
 	const char *value = getenv(name);
-	char *copy = value ? strdup(value) : NULL;
 
 	unsetenv(name);
-	return copy;
+	return value;
 }
 
 /*
@@ -63,6 +62,36 @@ static const char *path_of(const char *program)
 	return program; /* lwvmm says that it is not there */
 }
 
+static void become(const char *lwvmm, const char *guest, const char *program, char **rest,
+	const struct bind_words *bind)
+{
+	char cpus[256];
+	unsigned n = 0, nrest = 0;
+	char **words;
+
+	while (rest[nrest])
+		nrest++;
+	words = calloc(nrest + MAX_WORDS, sizeof(*words));
+	if (!words)
+		return;
+	words[n++] = "lwvmm";
+	words[n++] = "exec";
+	words[n++] = (char *)guest;
+	if (bind_cpus(bind, cpus, sizeof(cpus))) {
+		words[n++] = "--bind";
+		words[n++] = "none";
+	}
+	if (cpus[0]) {
+		words[n++] = "--cores";
+		words[n++] = cpus;
+	}
+	words[n++] = "--";
+	words[n++] = (char *)path_of(program);
+	memcpy(words + n, rest, nrest * sizeof(*words));
+	execv(lwvmm, words);
+	free(words);
+}
+
 int main(int argc, char **argv)
 {
 	const char *guest = take(TASK_ENV_GUEST), *program = take(TASK_ENV_PROGRAM);
@@ -74,28 +103,9 @@ int main(int argc, char **argv)
 		.cores = take(TASK_ENV_CORES),
 		.cpus = take(TASK_ENV_CPUS),
 	};
-	char cpus[256];
-	char **words = calloc((size_t)argc + MAX_WORDS, sizeof(*words));
-	unsigned n = 0;
 
-	if (!guest || !program || !lwvmm)
+	if (argc < 1 || !guest || !program || !lwvmm)
 		return fail("no task", "this is started by Slurm, with lwvmm's plug-in");
-	if (!words)
-		return fail(guest, "no memory");
-	words[n++] = "lwvmm";
-	words[n++] = "exec";
-	words[n++] = (char *)guest;
-	if (bind_cpus(&bind, cpus, sizeof(cpus))) {
-		words[n++] = "--bind";
-		words[n++] = "none";
-	}
-	if (cpus[0]) {
-		words[n++] = "--cores";
-		words[n++] = cpus;
-	}
-	words[n++] = "--";
-	words[n++] = (char *)path_of(program);
-	memcpy(words + n, argv + 1, (size_t)argc * sizeof(*words)); /* and the NULL */
-	execv(lwvmm, words);
+	become(lwvmm, guest, program, argv + 1, &bind);
 	return fail(lwvmm, strerror(errno));
 }

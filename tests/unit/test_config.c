@@ -103,10 +103,9 @@ END_TEST
 
 START_TEST(lines_that_are_too_long)
 {
-	char text[600] = "mem = 1G\njson = /";
+	char text[600];
 
-	memset(text + strlen(text), 'x', 300);
-	strcat(text, "\n");
+	snprintf(text, sizeof(text), "mem = 1G\njson = /%0300d\n", 1);
 	ck_assert_int_ne(parse(text, NULL, NULL), 0);
 	ck_assert_msg(strstr(problem.text, ":2: the line is too long"), "%s", problem.text);
 }
