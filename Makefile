@@ -40,6 +40,9 @@ test-fuzz: build
 test-kvm: build
 	tests/kvm.sh
 
+test-slurm: build
+	tests/slurm.sh
+
 # make test-abi T='memory-*': only the cases whose names match.
 test-abi: build
 	@set -f; tests/kvm.sh abi/$(or $(T),*)
@@ -67,4 +70,4 @@ format:
 clean:
 	rm -rf build build-san build-fuzz out
 
-.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-abi test-lab lab-shell bench docs install format clean
+.PHONY: build run deps deps-test test test-static test-unit test-fuzz test-kvm test-slurm test-abi test-lab lab-shell bench docs install format clean

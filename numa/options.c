@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "numa/options_parts.h"
 
@@ -121,6 +122,23 @@ static int timeout_set(struct options *opt, const char *value, struct problem *p
 	return 0;
 }
 
+/* UID or UID:GID, in numbers: a static program has no way to ask for names. */
+static int user_set(struct options *opt, const char *value, struct problem *problem)
+{
+	char *end;
+	unsigned long uid = strtoul(value, &end, 10), gid = uid;
+
+	if (isdigit((unsigned char)*value) && *end == ':' && isdigit((unsigned char)end[1]))
+		gid = strtoul(end + 1, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end || uid >= UINT32_MAX || gid >= UINT32_MAX)
+		return options_refuse(problem, "--user", value,
+			"not a user: give UID or UID:GID, in numbers (see id)");
+	opt->have_user = true;
+	opt->uid = (uint32_t)uid;
+	opt->gid = (uint32_t)gid;
+	return 0;
+}
+
 static int json_set(struct options *opt, const char *value, struct problem *problem)
 {
 	if (!*value)
@@ -185,6 +203,7 @@ static const struct option_word json_of_plan = {"--json", NO_VALUE, plan_json_se
 static const struct option_word option_words[] = {
 	{"--bind", VALUE, options_bind_set},
 	{"--commit", VALUE, commit_set},
+	{"--config", VALUE, options_config_set},
 	{"--cores", VALUE, cores_set},
 	{"--detach", NO_VALUE, detach_set},
 	{"--env", VALUE, env_add},
@@ -200,6 +219,7 @@ static const struct option_word option_words[] = {
 	{"--stats", NO_VALUE, stats_set},
 	{"--timeout", VALUE, timeout_set},
 	{"--trace", MAYBE, trace_set},
+	{"--user", VALUE, user_set},
 	{"--verbose", NO_VALUE, verbose_add},
 	{"--window", VALUE, window_set},
 	{"-h", NO_VALUE, help_set},
@@ -233,6 +253,35 @@ static const struct option_word *word_find(const char *text, size_t len, enum op
 	return NULL;
 }
 
+/* What describes a guest, rather than a program or this start of it. */
+static bool word_in_config(const struct option_word *w)
+{
+	return w->set == cores_set || w->set == options_mem_set || w->set == name_set ||
+	       w->set == options_no_smt_set || w->set == options_numa_set ||
+	       w->set == page_set || w->set == commit_set || w->set == window_set ||
+	       w->set == stats_set || w->set == json_set || w->set == user_set ||
+	       (w->set == verbose_add && w->word[1] == '-');
+}
+
+int options_word_set(
+	struct options *opt, const char *word, const char *value, struct problem *problem)
+{
+	const struct option_word *w = NULL;
+
+	for (unsigned i = 0; i < sizeof(option_words) / sizeof(option_words[0]); i++)
+		if (word_in_config(&option_words[i]) && !strcmp(option_words[i].word + 2, word))
+			w = &option_words[i];
+	if (!w)
+		return options_refuse(problem, word, "",
+			"no such word here: the words are the options of lwvmm run that shape "
+			"a guest, without --");
+	if (w->value == VALUE)
+		return w->set(opt, value, problem);
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return options_refuse(problem, word, value, "write yes or no");
+	return value[0] == 'y' ? w->set(opt, "", problem) : 0;
+}
+
 /* Takes one option and, if it has one, its value. Leaves *argv behind them. */
 static int word_parse(
 	char *const **argv, enum options_of of, struct options *opt, struct problem *problem)
@@ -260,6 +309,10 @@ static int word_parse(
 /* A detached guest has a name, and no program for which the other options would be. */
 static int detach_check(const struct options *opt, struct problem *problem)
 {
+	if (opt->have_user && geteuid() != 0)
+		return problem_set(problem, -EPERM, EXIT_LWVMM_FAILED,
+			"--user: only root gives a guest to another user: start it as that "
+			"user");
 	if (*opt->guest)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"--detach: takes no program: start the guest, then run %s in it with "
@@ -300,6 +353,9 @@ int options_parse(
 		return -EINVAL;
 	if (opt->detach)
 		return detach_check(opt, problem);
+	if (opt->have_user)
+		return options_refuse(
+			problem, "--user", "", "is of a guest that is kept: with --detach");
 	if (!*argv && of == OPTIONS_EXEC)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"exec: no program is named: lwvmm exec NAME [OPTIONS] -- PROGRAM "

@@ -49,10 +49,13 @@ struct options {
 	bool stats;        /* --stats */
 	const char *trace; /* --trace: "", --trace=FILE: the file, borrowed; NULL: none */
 	bool detach;       /* --detach: a guest without a program, for exec (run only) */
+	bool have_user;    /* --user UID[:GID]: whose the guest is to be (run --detach only) */
+	uint32_t uid, gid;
 	unsigned ranks; /* --ranks: so many processes by an MPI launcher (run only); 0: one */
 	const char *launcher; /* --launcher, borrowed from argv; NULL: the one that fits */
 	enum bind_choice bind;
 	const char *json; /* --json FILE, borrowed from argv (for plan: --json has no value) */
+	char config_json[200]; /* the file's name, where --config's file says it */
 	bool plan_json;
 	int verbose; /* -v, -vv */
 	bool help;   /* --help or -h: nothing after it was looked at, guest may be empty */

@@ -14,6 +14,12 @@ int options_mem_set(struct options *opt, const char *value, struct problem *prob
 int options_numa_set(struct options *opt, const char *value, struct problem *problem);
 int options_no_smt_set(struct options *opt, const char *value, struct problem *problem);
 
+/* --config FILE. */
+int options_config_set(struct options *opt, const char *value, struct problem *problem);
+/* A setting of such a file: the word of a long option that shapes a guest, without "--". */
+int options_word_set(
+	struct options *opt, const char *word, const char *value, struct problem *problem);
+
 /* Of options_ranks.c. */
 int options_ranks_set(struct options *opt, const char *value, struct problem *problem);
 int options_launcher_set(struct options *opt, const char *value, struct problem *problem);

@@ -31,9 +31,10 @@ run_ring static tests/static.sh
 run_ring unit tests/unit.sh
 run_ring fuzz tests/fuzz.sh
 run_ring kvm tests/kvm.sh
+run_ring slurm tests/slurm.sh
 run_ring lab tests/lab/lab.sh
 
 echo
-grep -hE '^(not ok|skip) ' "$out"/{static,unit,fuzz,kvm,lab}.log
+grep -hE '^(not ok|skip) ' "$out"/{static,unit,fuzz,kvm,slurm,lab}.log
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -3,9 +3,9 @@
 # shellcheck shell=dash
 # kvm.sh [PART[/PATTERN]...]: the kvm ring: guests on this machine's KVM. Parts: programs (native against
 # guest), dynamic (the same with libraries and scripts), command (what `lwvmm run` promises), exec (many
-# processes in one guest), apps (real programs and MPI), abi (each system call, native against guest), views
-# (what programs see of the machine), trace (their calls, shown), bad (bad input), kill (signals at any moment),
-# soak. Also runs in the lab under busybox, with RING=lab and programs compiled before.
+# processes in one guest), service (guests that are kept), apps (real programs and MPI), abi (each system call,
+# native against guest), views (what programs see of the machine), trace (their calls, shown), bad (bad input),
+# kill (signals at any moment), soak. Also runs in the lab under busybox, with RING=lab and programs compiled before.
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
 #   SOAK_RUNS  of hello in soak [200]      EXEC_RUNS  in one guest, one after the other [200]
@@ -32,6 +32,8 @@ EXEC_CHILDREN=${EXEC_CHILDREN:-40}
 . tests/command.sh
 . tests/views.sh
 . tests/exec.sh
+. tests/service.sh
+. tests/users.sh
 . tests/window.sh
 . tests/apps.sh
 . tests/trace.sh
@@ -69,7 +71,7 @@ run_soak() {
 
 [ -x "$LWVMM" ] || { echo "kvm.sh: $LWVMM is not there: run 'make build'" >&2; exit 1; }
 host_state_save
-[ $# -gt 0 ] || set -- programs dynamic command exec window apps abi views trace bad kill soak
+[ $# -gt 0 ] || set -- programs dynamic command exec service window apps abi views trace bad kill soak
 for part; do
 	pattern='*'
 	case $part in */*) pattern=${part#*/} ;; esac
@@ -79,6 +81,7 @@ for part; do
 	command) run_command ;;
 	views) run_views ;;
 	exec) run_exec ;;
+	service) run_service ;;
 	window) run_window ;;
 	apps) run_apps ;;
 	trace) run_trace ;;

@@ -9,13 +9,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* So many guests are looked at. */
+#define CMD_MAX_GUESTS 256
+
 int cmd_run(char *const *argv);
 int cmd_exec(char *const *argv);
 /* What a proxy executes for its program's execve(): nothing for a shell. */
 int cmd_resume(char *const *argv);
+int cmd_start(char *const *argv);
+int cmd_status(char *const *argv);
 int cmd_ps(char *const *argv);
 int cmd_stat(char *const *argv);
 int cmd_stop(char *const *argv);
+int cmd_hand(char *const *argv);
+int cmd_slurm_conf(char *const *argv);
 int cmd_plan(char *const *argv);
 int cmd_check(char *const *argv);
 int cmd_version(char *const *argv);

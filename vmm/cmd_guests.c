@@ -17,7 +17,6 @@
 #include "vmm/lease.h"
 #include "vmm/proto.h"
 
-#define MAX_GUESTS   256
 #define STOP_MS      10000
 #define STOP_MORE_MS 30000 /* for killed processes and for giving memory back */
 
@@ -127,17 +126,17 @@ static void guest_print_json(const char *name, struct proto_guest *guest)
 /* Of all guests those that end meanwhile, or are not ours to ask, are left out. */
 static int ps(const char *name, bool json, struct problem *problem)
 {
-	static char names[MAX_GUESTS][CONTROL_NAME_SIZE];
+	static char names[CMD_MAX_GUESTS][CONTROL_NAME_SIZE];
 	static struct proto_guest guest;
 	unsigned n = 1, shown = 0;
 
 	if (name)
 		snprintf(names[0], sizeof(names[0]), "%s", name);
 	else
-		n = control_list(LEASE_DIR, names, MAX_GUESTS);
+		n = control_list(LEASE_DIR, names, CMD_MAX_GUESTS);
 	if (json)
 		printf("[");
-	for (unsigned i = 0; i < n && i < MAX_GUESTS; i++) {
+	for (unsigned i = 0; i < n && i < CMD_MAX_GUESTS; i++) {
 		struct problem other = {0};
 
 		if (query(names[i], &guest, name ? problem : &other))

@@ -11,6 +11,9 @@ static const char page_main[] =
 	"  lwvmm run [OPTIONS] [--] GUEST [ARGS...]   run a Linux program (or a kernel) as a "
 	"guest\n"
 	"  lwvmm run --detach --name N [OPTIONS]      start a guest without a program\n"
+	"  lwvmm start NAME [OPTIONS]                 start the guest that "
+	"/etc/lwvmm/NAME.conf describes\n"
+	"  lwvmm status NAME                          does it run? 0: yes, 3: no\n"
 	"  lwvmm exec NAME [OPTIONS] -- PROGRAM [ARGS...]\n"
 	"                                             run a program in a running guest\n"
 	"  lwvmm ps [NAME] [--json]                   the guests that run, and what runs in "
@@ -20,6 +23,10 @@ static const char page_main[] =
 	"  lwvmm stop NAME [--timeout S]              end a guest and its programs in order\n"
 	"  lwvmm plan [OPTIONS] [--json]              what would be placed where; touches "
 	"nothing\n"
+	"  lwvmm hand NAME UID[:GID] --for JOB        lend a guest that root keeps to a user\n"
+	"  lwvmm slurm-conf NAME                      the lines of slurm.conf for the guest "
+	"and "
+	"its host\n"
 	"  lwvmm check [--repair]                     is this host ready, and what to do if "
 	"not\n"
 	"  lwvmm version\n"
@@ -65,6 +72,10 @@ static const char page_main[] =
 	"                      give a process its memory when it asks, or block by block "     \
 	"when it\n"                                                                            \
 	"                      touches it  [request on one node, touch on several]\n"          \
+	"  --config FILE       take options from FILE, one \"word = value\" a line, without "  \
+	"-- "                                                                                  \
+	"(see\n"                                                                               \
+	"                      lwvmm start --help); what is said after it wins\n"              \
 	"  --window SIZE       how much of files its processes may map MAP_SHARED at a "       \
 	"time; 0: none\n"                                                                      \
 	"                      [half of RAM, at least 256M, at most 64G]\n"
@@ -85,6 +96,7 @@ static const char page_run[] =
 	"  --detach            no GUEST: start a guest for lwvmm exec (needs --name), return "
 	"when it\n"
 	"                      serves; lwvmm stop ends it\n"
+	"  --user UID[:GID]    with --detach, as root: the guest is to be this user's\n"
 	"  --ranks N           N processes of GUEST, each on its part of the cores, started by "
 	"the\n"
 	"                      host's MPI launcher (Open MPI's or MPICH's, as GUEST is "
@@ -134,6 +146,44 @@ static const char page_exec[] =
 	"  lwvmm run --name g --detach --cores 0-7 --mem 16G\n"
 	"  mpiexec -n 8 lwvmm exec g -- ./xhpl\n"
 	"  lwvmm exec g -- ./a & lwvmm exec g -- ./b & wait; lwvmm stop g\n";
+
+static const char page_start[] =
+	"lwvmm start NAME [OPTIONS]: start the guest that /etc/lwvmm/NAME.conf describes\n"
+	"\n"
+	"The same as lwvmm run --config /etc/lwvmm/NAME.conf --detach --name NAME: returns "
+	"when "
+	"the\n"
+	"guest serves. It lives on without this terminal, until lwvmm stop NAME. What it has "
+	"to "
+	"say\n"
+	"goes to /dev/shm/lwvmm/guest-NAME.log; as a systemd service (lwvmm@NAME) to the "
+	"journal.\n"
+	"A start gives back what a killed guest has left.\n"
+	"\n"
+	"OPTIONS are those of lwvmm run: what is said here wins over the file; --config FILE "
+	"is\n"
+	"another file.\n"
+	"\n"
+	"The file has one setting a line; what begins with # or ; is a comment:\n"
+	"\n"
+	"  cores = 2-7\n"
+	"  mem = 24G\n"
+	"  page = 1G\n"
+	"  stats = yes\n"
+	"\n"
+	"Words: commit cores json mem name no-smt numa page stats user verbose window, with "
+	"the values\n"
+	"of the options of these names; no-smt, stats and verbose are yes or no.\n"
+	"\n"
+	"Exit status: 0; 125 when it does not start, and one line says why.\n";
+
+static const char page_status[] =
+	"lwvmm status NAME: does the guest NAME run?\n"
+	"\n"
+	"Prints what lwvmm ps NAME does, or that it does not run and the last line of its "
+	"log.\n"
+	"\n"
+	"Exit status: 0 it runs; 3 it does not; 125 it cannot be asked.\n";
 
 static const char page_ps[] =
 	"lwvmm ps [NAME] [--json]: the guests that run, and their processes\n"
@@ -187,6 +237,29 @@ static const char page_plan[] =
 	"\n"
 	"Exit status: 0; 125 when the options make no sense on this host.\n";
 
+static const char page_hand[] =
+	"lwvmm hand NAME UID[:GID] --for JOB: lend the guest NAME, which root keeps, to a "
+	"user\n"
+	"lwvmm hand NAME --back --for JOB: take it back\n"
+	"\n"
+	"A guest serves one user at a time. It is ended and started anew from its description, "
+	"as the\n"
+	"user's own, so no memory goes from one to another; it is taken back when the last job "
+	"is,\n"
+	"which ends what still runs in it. Slurm's plug-in does both around each job.\n"
+	"\n"
+	"Exit status: 0; 125 when another user has it, or it does not run.\n";
+
+static const char page_slurm_conf[] =
+	"lwvmm slurm-conf NAME: the lines of slurm.conf for the node NAME and for its host\n"
+	"\n"
+	"Of the guest that runs, or that /etc/lwvmm/NAME.conf describes: its CPUs, sockets, "
+	"cores,\n"
+	"threads and memory; and of the host, with the guest's cores and memory left out. See\n"
+	"docs/howto-slurm.md.\n"
+	"\n"
+	"Exit status: 0; 125 when there is no such guest.\n";
+
 static const char page_check[] =
 	"lwvmm check [--repair]: is this host ready to run guests?\n"
 	"\n"
@@ -215,8 +288,12 @@ static const struct {
 	{"check", page_check},
 	{"help", page_help},
 	{"plan", page_plan},
+	{"hand", page_hand},
+	{"slurm-conf", page_slurm_conf},
 	{"run", page_run},
 	{"exec", page_exec},
+	{"start", page_start},
+	{"status", page_status},
 	{"ps", page_ps},
 	{"stat", page_stat},
 	{"stop", page_stop},

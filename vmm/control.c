@@ -180,11 +180,24 @@ int control_open(
 	return 0;
 }
 
+/* systemd says so by the device and inode of what it has given a service (systemd.exec(5)). */
+static bool stderr_is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long dev, ino;
+	struct stat st;
+
+	return text && sscanf(text, "%lu:%lu", &dev, &ino) == 2 && !fstat(STDERR_FILENO, &st) &&
+	       st.st_dev == dev && st.st_ino == ino;
+}
+
 int control_log(struct control *control, struct problem *problem)
 {
 	struct file_name file = file_name(control->name, ".log");
 	int fd;
 
+	if (stderr_is_journal())
+		return 0;
 	/* Made anew, so that it is ours whoever had one there before. */
 	unlinkat(control->dir_fd, file.text, 0);
 	fd = openat(control->dir_fd, file.text,
@@ -196,6 +209,22 @@ int control_log(struct control *control, struct problem *problem)
 	close(fd);
 	control->log = true;
 	return 0;
+}
+
+int control_give(struct control *control, uid_t uid, gid_t gid)
+{
+	struct file_name sock = file_name(control->name, ".sock");
+
+	if (fchown(control->lock_fd, uid, gid) ||
+		fchownat(control->dir_fd, sock.text, uid, gid, AT_SYMLINK_NOFOLLOW) ||
+		(control->log && fchown(STDERR_FILENO, uid, gid)))
+		return -errno;
+	return 0;
+}
+
+int control_listen_again(struct control *control)
+{
+	return listen(control->sock, BACKLOG) ? -errno : 0;
 }
 
 void control_deafen(struct control *control)

@@ -21,6 +21,12 @@
 
 #define CONTROL_NAME_SIZE 64
 
+/* Letters, digits, '-', '_' and '.', not too many: fit to be part of a file's name. */
+bool control_name_sound(const char *name);
+
+/* The file that describes the guest, in /etc/lwvmm or where LWVMM_CONFIG_DIR says. */
+void control_config_path(const char *name, char *path, size_t size);
+
 /* The VMM's side: a name that is taken. */
 struct control {
 	char name[CONTROL_NAME_SIZE];
@@ -33,8 +39,13 @@ struct control {
 int control_open(
 	const char *dir, const char *name, struct control *control, struct problem *problem);
 
-/* Makes standard error the log file. Before the seal. */
+/* Makes standard error the log file, unless it is systemd's journal. Before the seal. */
 int control_log(struct control *control, struct problem *problem);
+
+/* Makes all files another user's (root alone may). Then, as that user: those who connect look
+ * whose the listener is. */
+int control_give(struct control *control, uid_t uid, gid_t gid);
+int control_listen_again(struct control *control);
 
 /* Nobody can connect any more; the name stays taken. Twice is harmless. */
 void control_deafen(struct control *control);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define SUFFIX     ".sock"
 #define NAMED_MOST 8 /* guests that an error message names */
 
-static bool name_sound(const char *name)
+bool control_name_sound(const char *name)
 {
 	if (!isalnum((unsigned char)name[0]) || strlen(name) >= CONTROL_NAME_SIZE)
 		return false;
@@ -29,7 +30,7 @@ static bool name_sound(const char *name)
 	return true;
 }
 
-/* What a killed guest has left: only if it is ours, and while we hold its lock. */
+/* What a killed guest has left: only if it is ours to remove, and while we hold its lock. */
 static void stale_remove(int dir_fd, const char *lock, const char *sock)
 {
 	int fd = openat(dir_fd, lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -37,9 +38,9 @@ static void stale_remove(int dir_fd, const char *lock, const char *sock)
 
 	if (fd < 0)
 		return;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-		!filelock_try(fd) && !fstatat(dir_fd, lock, &now, AT_SYMLINK_NOFOLLOW) &&
-		now.st_ino == st.st_ino) {
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		(st.st_uid == geteuid() || geteuid() == 0) && !filelock_try(fd) &&
+		!fstatat(dir_fd, lock, &now, AT_SYMLINK_NOFOLLOW) && now.st_ino == st.st_ino) {
 		unlinkat(dir_fd, sock, 0);
 		unlinkat(dir_fd, lock, 0);
 	}
@@ -77,7 +78,7 @@ unsigned control_list(const char *dir, char (*names)[CONTROL_NAME_SIZE], unsigne
 
 		snprintf(lock, sizeof(lock), "%s", list[i]->d_name);
 		lock[strlen(lock) - strlen(SUFFIX)] = '\0';
-		if (dir_fd >= 0 && name_sound(lock + strlen(PREFIX))) {
+		if (dir_fd >= 0 && control_name_sound(lock + strlen(PREFIX))) {
 			bool alive = lives(dir_fd, lock);
 
 			if (!alive)
@@ -94,13 +95,25 @@ unsigned control_list(const char *dir, char (*names)[CONTROL_NAME_SIZE], unsigne
 	return found;
 }
 
+void control_config_path(const char *name, char *path, size_t size)
+{
+	const char *dir = getenv("LWVMM_CONFIG_DIR");
+
+	snprintf(path, size, "%s/%.63s.conf", dir && *dir ? dir : "/etc/lwvmm", name);
+}
+
 static int not_there(const char *dir, const char *name, struct problem *problem)
 {
 	char names[NAMED_MOST][CONTROL_NAME_SIZE];
 	char text[NAMED_MOST * (CONTROL_NAME_SIZE + 2) + 8] = "";
+	char path[PATH_MAX];
 	unsigned n = control_list(dir, names, NAMED_MOST);
 	size_t len = 0;
 
+	control_config_path(name, path, sizeof(path));
+	if (!access(path, F_OK))
+		return problem_set(problem, -ENOENT, EXIT_LWVMM_FAILED,
+			"guest %s: is not running: lwvmm start %s", name, name);
 	for (unsigned i = 0; i < n && i < NAMED_MOST; i++)
 		len += (size_t)snprintf(
 			text + len, sizeof(text) - len, "%s%s", i ? ", " : "", names[i]);
@@ -119,15 +132,18 @@ static int not_connected(const char *dir, const char *name, int err, struct prob
 {
 	char lock[CONTROL_NAME_SIZE + 16];
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st = {0};
 	bool alive;
 
 	snprintf(lock, sizeof(lock), PREFIX "%s", name);
-	alive = dir_fd >= 0 && lives(dir_fd, lock);
+	alive = dir_fd >= 0 && lives(dir_fd, lock) &&
+		!fstatat(dir_fd, lock, &st, AT_SYMLINK_NOFOLLOW);
 	if (dir_fd >= 0)
 		close(dir_fd);
 	if (err == -EACCES || err == -EPERM)
 		return problem_set(problem, err, EXIT_LWVMM_FAILED,
-			"guest %s: is another user's: only its owner may use it", name);
+			"guest %s: is another user's (%u): only its owner may use it", name,
+			st.st_uid);
 	if (alive)
 		return problem_set(problem, -EAGAIN, EXIT_LWVMM_FAILED,
 			"guest %s: is just starting or ending: try again in a moment", name);
@@ -151,7 +167,7 @@ int control_connect(const char *dir, const char *name, bool own, struct problem 
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int sock, err;
 
-	if (!name_sound(name))
+	if (!control_name_sound(name))
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"%s: not the name of a guest: see lwvmm ps", name);
 	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

@@ -16,6 +16,7 @@
 #include "vmm/base/affinity.h"
 #include "vmm/clock.h"
 #include "vmm/control.h"
+#include "vmm/give.h"
 #include "vmm/lease.h"
 #include "vmm/monitor_apart.h"
 #include "vmm/pool.h"
@@ -261,6 +262,8 @@ static int guest_start(struct monitor *m, struct problem *problem)
 	/* Not before: what there was to say until now is for the starter's terminal. */
 	if (m->job->opt->detach)
 		err = control_log(&m->control, problem);
+	if (!err && m->job->opt->have_user)
+		err = give(&m->control, m->job->opt, problem);
 	if (!err)
 		err = seal(problem);
 	if (!err && m->vm.window.size)

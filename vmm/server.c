@@ -124,7 +124,7 @@ int server_init(struct server *s, struct vm *vm, struct janitor *janitor,
 		.epoll_fd = epoll_fd,
 		.token = token,
 		.listen_fd = listen_fd,
-		.owner = geteuid(),
+		.owner = opt->have_user ? opt->uid : geteuid(),
 		.start_ms = server_now_ms(),
 	};
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # bench.sh [PART...]: the guest beside native, on this machine now. Parts: stream gups steady costs start mpi
-# hpcc (all of them; the last two where MPI is installed). The tables go to standard output and to out/bench.txt. Every figure is measured in this
-# run; what could not be measured is said in words.
+# hpcc slurm (all of them; the last three where MPI and Slurm are installed). The tables go to standard output and to
+# out/bench.txt. Every figure is measured in this run; what could not be measured is said in words.
 #   LWVMM   the binary [build/lwvmm]      PAIRS   pairs of runs, alternated [15]
 #   CORES   host cores of both [0-1]      STARTS  starts of hello [20]
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/bench/runs.sh
 . tests/bench/mpi.sh
+. tests/bench/slurm.sh
 
 lwvmm=${LWVMM:-build/lwvmm}
 pairs=${PAIRS:-15}
@@ -269,15 +270,15 @@ image_size() {
 		"$(size "$image" | awk 'NR == 2 { printf "text %d, data %d, bss %d KiB", $1 / 1024, $2 / 1024, $3 / 1024 }')"
 }
 
-trap 'runs_undo; mpi_undo' EXIT
+trap 'runs_undo; mpi_undo; slurm_undo' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-[ $# -gt 0 ] || set -- stream gups steady costs start mpi hpcc
+[ $# -gt 0 ] || set -- stream gups steady costs start mpi hpcc slurm
 for part in "$@"; do
 	declare -F "part_$part" > /dev/null ||
-		{ echo "bench.sh: no part is called $part: stream gups steady costs start mpi hpcc" >&2; exit 2; }
+		{ echo "bench.sh: no part is called $part: stream gups steady costs start mpi hpcc slurm" >&2; exit 2; }
 done
 [ -x "$lwvmm" ] || { echo "bench.sh: $lwvmm is not there: run 'make build'" >&2; exit 1; }
 build_programs

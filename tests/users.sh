@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=dash
+# Whose guest: what root keeps is lent to a user and taken back, and a stranger gets nothing of it. As root only.
+
+# as UID COMMAND...
+as() {
+	local uid=$1
+	shift
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
+}
+
+# Line by line, without what differs.
+users_said() {
+	"$@" 2>&1 | grep -v ': note: ' | sed "s/$service_name/NAME/g"
+}
+
+users_exec() {
+	users_said as "$1" "$users_lwvmm" exec "$service_name" -- "$(command -v id)" -u
+}
+
+users_vmm() {
+	cat "/dev/shm/lwvmm/guest-$service_name"
+}
+
+users_handed() {
+	local pid
+	users_exec 65534
+	users_said "$users_lwvmm" hand "$service_name" 65534:65534 --for 7
+	users_exec 65534
+	users_exec 0
+	users_exec 4711
+	users_said "$users_lwvmm" hand "$service_name" 4711 --for 8
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 9
+	pid=$(users_vmm)
+	users_said "$users_lwvmm" hand "$service_name" --back --for 7
+	[ "$pid" = "$(users_vmm)" ] && echo 'still for 9'
+	users_said "$users_lwvmm" hand "$service_name" --back --for 9
+	users_exec 65534
+	users_exec 0
+}
+
+# What the last user's processes have does not end the next user's turn: a new guest, with new memory.
+users_leftover() {
+	local pid
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1
+	as 65534 "$users_lwvmm" exec "$service_name" -- "$tool" sleep > "$OUT/users.out" &
+	pid=$!
+	wait_for_line "$OUT/users.out" ready
+	users_said "$users_lwvmm" hand "$service_name" --back --for 1
+	end_of $pid
+	echo "its program: $?"
+	"$users_lwvmm" ps "$service_name" | grep -c 'processes: 0$'
+}
+
+# A stranger asks the kernel in every way for what the VMM has.
+users_stranger() {
+	as "$1" /usr/bin/python3 - "$(users_vmm)" "$service_name" << 'END'
+import ctypes, os, socket, sys
+pid, name = sys.argv[1:]
+def tries(what, f):
+	try:
+		f()
+		print(what, 'works')
+	except OSError as e:
+		print(what, os.strerror(e.errno))
+def connect():
+	socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(f'/dev/shm/lwvmm/guest-{name}.sock')
+def call(*args):
+	if ctypes.CDLL(None, use_errno=True).syscall(*args) < 0:
+		raise OSError(ctypes.get_errno(), '')
+tries('socket', connect)
+tries('descriptors', lambda: os.listdir(f'/proc/{pid}/fd'))
+tries('memory', lambda: open(f'/proc/{pid}/mem', 'rb'))
+tries('ptrace', lambda: call(101, 16, int(pid), 0, 0))
+tries('pidfd_getfd', lambda: call(438, os.pidfd_open(int(pid)), 3, 0))
+tries('remove', lambda: os.unlink(f'/dev/shm/lwvmm/guest-{name}.sock'))
+END
+}
+
+users_refusals() {
+	users_said as 65534 "$users_lwvmm" hand "$service_name" 65534
+	users_said "$users_lwvmm" hand "$service_name" nobody
+	users_said "$users_lwvmm" hand "$service_name" 1 --back
+	users_said "$users_lwvmm" hand "nobody-$service_name" 1
+	users_said as 65534 "$users_lwvmm" run --detach --name x --user 1
+	users_said "$users_lwvmm" run --user 1 -- "$tool"
+	users_said "$users_lwvmm" start "$service_name" --user nobody
+}
+
+users_killed() {
+	"$users_lwvmm" stop "$service_name"
+	"$users_lwvmm" start "$service_name" --page 2M --user 65534 2> "$OUT/command.err"
+	kill -s KILL "$(users_vmm)"
+	leftovers_end > /dev/null
+	service_wait_gone
+	"$users_lwvmm" start "$service_name" 2> "$OUT/command.err"
+	users_exec 0
+}
+
+run_users() {
+	local users_dir users_lwvmm
+	if [ "$(id -u)" != 0 ]; then
+		ring_skip users 'needs root'
+		return
+	fi
+	# Where everybody reaches it.
+	users_dir=$(mktemp -d /tmp/lwvmm-users-XXXXXX)
+	users_lwvmm=$users_dir/$(basename "$LWVMM")
+	chmod 755 "$users_dir" && cp "$LWVMM" "$tool" "$users_dir" && tool=$users_dir/$(basename "$tool")
+	cp "$OUT/service.conf" "$users_dir/$service_name.conf"
+	export LWVMM_CONFIG_DIR="$users_dir"
+	"$users_lwvmm" start "$service_name" 2> "$OUT/command.err"
+	check users-handed 0 "lwvmm: guest NAME: is another user's (0): only its owner may use it
+65534
+lwvmm: guest NAME: is another user's (65534): only its owner may use it
+lwvmm: guest NAME: is another user's (65534): only its owner may use it
+lwvmm: guest NAME: user 65534 has it, for job 7: wait for its end
+still for 9
+lwvmm: guest NAME: is another user's (0): only its owner may use it
+0" users_handed
+	check users-leftover 0 'its program: 143
+1' users_leftover
+	"$users_lwvmm" hand "$service_name" 65534 --for 1 2> "$OUT/command.err"
+	check users-stranger 0 'socket Permission denied
+descriptors Permission denied
+memory Permission denied
+ptrace Operation not permitted
+pidfd_getfd Operation not permitted
+remove Operation not permitted' users_stranger 4711
+	"$users_lwvmm" hand "$service_name" --back --for 1 2> "$OUT/command.err"
+	check users-refusals 0 "lwvmm: /run/lwvmm/hand-NAME: cannot be used (Permission denied): only root hands guests over
+lwvmm: hand: what is to be done? lwvmm hand NAME UID[:GID] --for JOB, or lwvmm hand NAME --back --for JOB
+lwvmm: hand: what is to be done? lwvmm hand NAME UID[:GID] --for JOB, or lwvmm hand NAME --back --for JOB
+lwvmm: guest nobody-NAME: no such guest: these run: NAME
+lwvmm: --user: only root gives a guest to another user: start it as that user
+lwvmm: --user: is of a guest that is kept: with --detach
+lwvmm: --user nobody: not a user: give UID or UID:GID, in numbers (see id)" users_refusals
+	check users-killed 0 0 users_killed
+	"$users_lwvmm" stop "$service_name"
+	unset LWVMM_CONFIG_DIR
+	rm -rf "$users_dir" "/run/lwvmm/hand-$service_name" "/run/lwvmm/hand-nobody-$service_name"
+}
