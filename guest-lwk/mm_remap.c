@@ -73,6 +73,15 @@ static bool is_whole(const struct vma *vma, u64 addr, u64 len)
 	return vma && vma->end >= addr + len && !(vma->flags & VMA_FIXED_KERNEL);
 }
 
+/* What is local has a share of few blocks: it grows within its last one, or as far as that
+ * goes.
+ */
+static bool may_stay_local(const struct mm *mm, const struct vma *vma, u64 end)
+{
+	return !(vma->flags & VMA_LOCAL) || end <= ALIGN_UP(vma->end, BLOCK_SIZE) ||
+	       mm_local_fits(mm, end - vma->start);
+}
+
 static s64 remap(
 	struct process *proc, u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
@@ -103,7 +112,7 @@ static s64 remap(
 	struct vma *next = vma_find_above(mm, addr + old_len);
 
 	if (vma->end == addr + old_len && addr + new_len <= ABI_MMAP_TOP &&
-		(!(vma->flags & VMA_LOCAL) || mm_local_fits(mm, new_len)) &&
+		may_stay_local(mm, vma, addr + new_len) &&
 		(!next || next->start >= addr + new_len) &&
 		!mm_window_beside(mm, addr + old_len, addr + new_len)) {
 		s64 ret = mm_mmap(

@@ -282,7 +282,8 @@ static void call_mremap(void)
 	bool room = new_len <= a.len ||
 		    (fits && model_all(a.va + a.len, a.va + new_len, PAGE_UNMAPPED));
 	bool excused = short_of(to, 2 * MAX(new_len, a.len)) || short_of(a.va, a.len) ||
-		       (!flags && (!room || a.va + new_len > ABI_MMAP_TOP));
+		       (!flags && (!room || a.va + new_len > ABI_MMAP_TOP ||
+					  model_mixed(a.va, a.va + MAX(a.len, new_len))));
 	/* Alike pages may still be two mappings, with different modes of commitment. */
 	bool whole = vma && vma->end >= a.va + a.len;
 	policy_for(model_page(a.va)->policy, true);

@@ -32,8 +32,8 @@ static uint8_t pattern(size_t i)
 
 static uint8_t *lent_make(void)
 {
-	uint8_t *at =
-		mmap(NULL, LENT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *at = mmap(NULL, LENT, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(at != MAP_FAILED);
 	for (size_t i = 0; i < 5 * MIB; i++)
