@@ -153,6 +153,8 @@ static s64 window_copy(struct copy *c, const struct vma *v)
 {
 	u64 end, len;
 
+	if (!log_drains(c->proc))
+		return -ENOMEM;
 	for (u64 at = v->start; at < v->end; at += len) {
 		const u64 *entry = pt_granule(c->from, at, false);
 		u64 *to = pt_granule(c->to, at, true), gpa;
@@ -164,8 +166,6 @@ static s64 window_copy(struct copy *c, const struct vma *v)
 		if (gpa)
 			references_add(c, gpa, len);
 	}
-	if (!log_drains(c->proc))
-		return -ENOMEM;
 	log_append(c->proc, ABI_LOG_KEEP_WINDOW, v->start, v->end - v->start, 0);
 	return 0;
 }

@@ -119,8 +119,9 @@ s64 window_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	struct mm *mm = proc->mm;
 	s64 ret;
 
-	/* No wait: nobody forks, as sys_mremap() has settled what is of the window here. */
-	mm_window_change(proc);
+	/* No wait: sys_mremap() has settled it, so that no fork copies, though one may be about
+	 * to. */
+	mm->changes++;
 	ret = remap_begin(proc, &r, flags, new_addr);
 	spin_unlock(&mm->lock);
 	if (!ret)

@@ -9,7 +9,8 @@
  * entries later (mm_fork.c): both must see the same of the window, as under Linux's lock of the
  * address space. So a fork begins when no change of the window is under way, and until it is
  * over none begins: no new mapping (mm_window_change), and nothing that would take one away
- * (mm_window_settle). Only one thread forks at a time, and who waits to make a change goes
+ * (mm_window_settle; this does not wait while the fork itself waits for changes, one of which
+ * may be its caller's). Only one thread forks at a time, and who waits to make a change goes
  * before the next one that forks, so that forks in a row hold nobody up for good.
  * A thread may be ended in its fork, when its process is: mm.forking stays set then, and
  * `exiting`, which was stored before, ends these waits. What they did not wait for is of no
@@ -73,6 +74,12 @@ static bool forking(const struct process *proc)
 	return proc->mm->forking && !READ_ONCE(proc->exiting);
 }
 
+/* And does not wait any more for changes that had begun. */
+static bool copying(const struct process *proc)
+{
+	return forking(proc) && !proc->mm->changes;
+}
+
 bool mm_window_pending(struct mm *mm, u64 start, u64 end)
 {
 	const struct vma *vma = vma_find_above(mm, start);
@@ -87,7 +94,7 @@ static bool settling(const struct process *proc, struct range r)
 	struct mm *mm = proc->mm;
 
 	return mm_window_pending(mm, r.start, r.end) ||
-	       (forking(proc) && mm_window_meets(mm, r.start, r.end));
+	       (copying(proc) && mm_window_meets(mm, r.start, r.end));
 }
 
 bool mm_window_settle(struct process *proc, u64 start, u64 end)

@@ -201,9 +201,7 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 /* Nobody else comes while it waits; but who asks must look again. */
 bool log_drains(const struct process *proc)
 {
-	if (proc != &sim_child)
-		sim_fail("log: who has threads waits for room by itself");
-	return true;
+	return proc;
 }
 
 bool log_room(struct process *proc)
