@@ -42,6 +42,7 @@ static void request(struct thread *t, u32 nr, const u64 arg[6], u64 lo, u64 hi)
 	mbox->buf_lo = lo;
 	mbox->buf_hi = hi;
 	mbox->log_pos = load_acquire(&p->log_head);
+	mbox->waits = 0;
 	mbox->seq++;
 	mbox->tsc_start = rdtsc();
 	store_release(&mbox->state, ABI_MBOX_REQUEST);
@@ -49,11 +50,16 @@ static void request(struct thread *t, u32 nr, const u64 arg[6], u64 lo, u64 hi)
 	outl(ABI_PORT_BELL, ABI_BELL_PROC(t->proc->index));
 }
 
-/* The shortest answers come while we look; the core has nothing else to do. */
+/*
+ * The shortest answers come while we look; the core has nothing else to do. Where the proxy
+ * shares it, the answer is often there already when the bell has been rung.
+ */
 static bool poll_done(const struct core *core, const struct abi_mbox *mbox)
 {
 	u64 until;
 
+	if (load_acquire(&mbox->state) == ABI_MBOX_DONE)
+		return true;
 	if (!machine.poll_ns || core->runq.count)
 		return false;
 	until = rdtsc() + ns_to_tsc(machine.poll_ns);
@@ -80,6 +86,7 @@ s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
 	if (t->signals.work && signal_pending_now())
 		fwd_cancel(t);
 	if (!poll_done(t->core, mbox)) {
+		WRITE_ONCE(mbox->waits, 1);
 		for (;;) {
 			sched_prepare();
 			if (load_acquire(&mbox->state) == ABI_MBOX_DONE || t->proc->exiting)
@@ -106,10 +113,11 @@ s64 fwd_call(u32 nr, const u64 arg[6], u64 lo, u64 hi)
 }
 
 /* True: it has been answered; false: the proxy is gone (process_gone() wakes us). */
-static bool answered(const struct thread *t, const struct abi_mbox *mbox)
+static bool answered(const struct thread *t, struct abi_mbox *mbox)
 {
 	bool gone = false;
 
+	WRITE_ONCE(mbox->waits, 1);
 	/* It may have answered before it went: state of the process first. */
 	for (;;) {
 		sched_prepare();

@@ -45,11 +45,12 @@ struct abi_hc_args {
 /*
  * One guest core, as the host sees it.
  *
- * Completion: the proxy sets the mailbox's bit in done[], then the word's bit in done_words,
- * then a full fence, and only if need_irq is set and irq_sent was 0 (exchange) sends
- * ABI_VEC_HOST. The LWK clears need_irq while it polls in its idle loop, sets it (full fence,
- * then one more look at done_words and events) before it halts or returns to a program, and
- * clears irq_sent first thing in the handler.
+ * Completion: where the mailbox says that its thread waits for it (abi_mbox.waits), the proxy
+ * sets the mailbox's bit in done[], then the word's bit in done_words, then a full fence, and
+ * only if need_irq is set and irq_sent was 0 (exchange) sends ABI_VEC_HOST. The LWK clears
+ * need_irq while it polls in its idle loop, sets it (full fence, then one more look at
+ * done_words and events) before it halts or returns to a program, and clears irq_sent first
+ * thing in the handler.
  */
 struct abi_core {
 	uint32_t need_irq;   /* LWK: an interrupt is wanted for done bits and events */
@@ -98,10 +99,12 @@ struct abi_call_stat {
  * Mailbox of a thread's slot: one forwarded call at a time.
  * LWK: fills the request, state = REQUEST (published by LWK), sets the bit in proc->bell,
  * rings. Proxy: RUNNING, applies the mapping log up to log_pos, calls, ret, state = DONE
- * (published by proxy). LWK: reads ret, state = IDLE. Interruption: the LWK stores cancel_seq =
- * seq, sets the bit in proc->cancel and rings. The proxy answers DONE with ret = ABI_NOT_BEGUN
- * if it came before the call began (it has had no effect and may be made again), else with the
- * call's own result (-EINTR if it was interrupted).
+ * (published by proxy). LWK: reads ret, state = IDLE. A thread that no longer looks at state by
+ * itself stores waits = 1, full fence, then looks once more; the proxy stores DONE, full fence,
+ * then reads waits: one of the two sees the other's store. Interruption: the LWK stores
+ * cancel_seq = seq, sets the bit in proc->cancel and rings. The proxy answers DONE with ret =
+ * ABI_NOT_BEGUN if it came before the call began (it has had no effect and may be made again),
+ * else with the call's own result (-EINTR if it was interrupted).
  */
 #define ABI_NOT_BEGUN (-513)
 enum { ABI_MBOX_IDLE, ABI_MBOX_REQUEST, ABI_MBOX_RUNNING, ABI_MBOX_DONE };
@@ -122,6 +125,8 @@ struct abi_mbox {
 			  */
 	uint32_t tid;    /* guest tid, for --trace and post-mortems */
 	uint64_t tsc_start; /* LWK's own */
+	uint32_t waits;     /* LWK: the thread wants its done bit; 0 with each request */
+	uint32_t pad;
 } __attribute__((aligned(64)));
 
 /*

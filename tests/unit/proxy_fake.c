@@ -232,6 +232,7 @@ void fake_request(struct fake *f, uint32_t slot, long nr, const uint64_t arg[6])
 	memcpy(mbox->arg, arg, sizeof(mbox->arg));
 	mbox->log_pos = f->proc->log_head;
 	mbox->ret = -9999;
+	mbox->waits = 1;
 	__atomic_store_n(&mbox->state, ABI_MBOX_REQUEST, __ATOMIC_RELEASE);
 	__atomic_fetch_or(&f->proc->bell[slot / 64], 1ULL << (slot % 64), __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&f->proc->bell_words, 1ULL << (slot / 64), __ATOMIC_SEQ_CST);

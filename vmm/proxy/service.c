@@ -149,10 +149,15 @@ void service_answer(struct service *service, int64_t ret)
 	mbox->signal = signal;
 
 	core = mbox->core;
-	/* Release: ret and signal, and what the call wrote to memory. The mailbox is the LWK's
-	 * from here on. */
+	/*
+	 * Release: ret and signal, and what the call wrote to memory. The mailbox is the LWK's
+	 * from here on: `waits` may be the next request's already, and then we tell of nothing,
+	 * which does no harm.
+	 */
 	__atomic_store_n(&mbox->state, ABI_MBOX_DONE, __ATOMIC_RELEASE);
-	porter_done(service->common->porter, core, service->slot);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&mbox->waits, __ATOMIC_RELAXED))
+		porter_done(service->common->porter, core, service->slot);
 }
 
 void service_run(struct service *service)
