@@ -2,6 +2,7 @@
 /* What the compiler expects to find. Small lengths only. */
 #include "guest-lwk/types.h"
 
+#undef memcpy
 void *memcpy(void *dst, const void *src, size_t n)
 {
 	void *ret = dst;

@@ -223,10 +223,18 @@ static bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
 	return true;
 }
 
+/* By the vmas, and with the memory that is missing. */
+static APART bool check_slowly(struct process *proc, u64 va, u64 len, u32 prot)
+{
+	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
+
+	return end - start <= MM_SMALL ? check(proc, start, end, prot)
+				       : check_parts(proc, start, end, prot);
+}
+
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 {
 	struct mm *mm = proc->mm;
-	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
 	bool good;
 
 	if (!len)
@@ -234,8 +242,13 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 	if (va >= ABI_USER_END || len > ABI_USER_END - va)
 		return false;
 	spin_lock(&mm->lock);
-	good = end - start <= MM_SMALL ? check(proc, start, end, prot)
-				       : check_parts(proc, start, end, prot);
+	/*
+	 * A buffer has been used before, as a rule, and then its entries say all: they never
+	 * allow what its vma does not. Not where a use has to be noted (watch), nor for code.
+	 */
+	good = !mm->watch && !(prot & ABI_PROT_X) && pt_usable(mm, va, len, prot & ABI_PROT_W);
+	if (!good)
+		good = check_slowly(proc, va, len, prot);
 	spin_unlock(&mm->lock);
 	return good;
 }

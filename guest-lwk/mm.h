@@ -58,9 +58,16 @@ struct mm {
 	u64 committed;     /* bytes of blocks that it holds */
 	u64 mapped, data;  /* bytes that RLIMIT_AS and RLIMIT_DATA limit (vma.c) */
 	u64 tlb_gen;       /* incremented when entries were taken away */
-	u64 *retired;      /* page tables taken out, to be freed after the next flush (pt.c) */
-	bool windows;      /* has, or had, something of the window */
-	u32 mappings;      /* of the window that there ever were */
+#define MM_PDS 8
+	/* Tables of granules that were used last, by the TiB of their addresses: stack,
+	 * libraries, heap and the large area are in different ones. gib: the address >> 30,
+	 * plus 1. */
+	struct pd_seen {
+		u64 gib, *pd;
+	} pds[MM_PDS];
+	u64 *retired; /* page tables taken out, to be freed after the next flush (pt.c) */
+	bool windows; /* has, or had, something of the window */
+	u32 mappings; /* of the window that there ever were */
 	struct attach *attached; /* System V shared memory (mm_shm.c) */
 	bool touch;              /* default commit mode */
 	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */

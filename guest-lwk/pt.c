@@ -71,14 +71,17 @@ static u64 *table_below(u64 *entry, bool create)
 	return gpa_to_ptr(*entry & PTE_ADDR);
 }
 
-u64 *pt_granule(struct mm *mm, u64 va, bool create)
+u64 *pt_granule_walk(struct mm *mm, u64 va, bool create)
 {
 	u64 *table = gpa_to_ptr(mm->root);
 
 	table = table_below(&table[va >> 39 & 511], create);
 	if (table)
 		table = table_below(&table[va >> 30 & 511], create);
-	return table ? &table[va >> 21 & 511] : NULL;
+	if (!table)
+		return NULL;
+	mm->pds[va >> 40 & (MM_PDS - 1)] = (struct pd_seen){.gib = (va >> 30) + 1, .pd = table};
+	return &table[va >> 21 & 511];
 }
 
 bool pt_gib_empty(struct mm *mm, u64 va)
@@ -323,6 +326,28 @@ bool pt_all_populated(u64 entry, u64 start, u64 end)
 	while (n--)
 		all &= *p++;
 	return all;
+}
+
+#define FEW_PAGES 4
+
+bool pt_usable(struct mm *mm, u64 va, u64 len, bool write)
+{
+	u64 missing = 0, last = va + len - 1, pages = (last >> 12) - (va >> 12);
+	const u64 *entry = pt_granule(mm, va, false), *leaf;
+
+	if (!entry || !*entry || (va ^ last) >> 21)
+		return false;
+	if (pt_is_large(*entry)) {
+		missing = ~*entry;
+	} else {
+		if (pages >= FEW_PAGES)
+			return false;
+		leaf = &granule_table(*entry)[page_index(va)];
+		do
+			missing |= ~*leaf++;
+		while (pages--);
+	}
+	return !(missing & (PTE_PRESENT | (write ? PTE_WRITE : 0)));
 }
 
 s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)

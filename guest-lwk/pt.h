@@ -31,7 +31,20 @@ u64 pt_root_create(void); /* gpa, 0: no memory */
 void pt_root_destroy(u64 root);
 
 /* The granule's PD entry. With create, tables are made on the way (NULL: no memory). */
-u64 *pt_granule(struct mm *mm, u64 va, bool create);
+u64 *pt_granule_walk(struct mm *mm, u64 va, bool create);
+static inline u64 *pt_granule(struct mm *mm, u64 va, bool create)
+{
+	const struct pd_seen *seen = &mm->pds[va >> 40 & (MM_PDS - 1)];
+
+	/* A table of granules stays until the address space goes. */
+	if (likely(seen->gib == (va >> 30) + 1))
+		return &seen->pd[va >> 21 & 511];
+	return pt_granule_walk(mm, va, create);
+}
+
+/* True if the program can use [va, va + len), of a page or a few, as it stands: all is there,
+ * and may be written with `write`. */
+bool pt_usable(struct mm *mm, u64 va, u64 len, bool write);
 /* True if no granule of the GiB that contains va has a block (so it may become one whole
  * block). */
 bool pt_gib_empty(struct mm *mm, u64 va);

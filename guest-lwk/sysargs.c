@@ -301,9 +301,10 @@ static s64 check_other(struct sysargs *sa, u32 i, u16 type)
 	return 0;
 }
 
-s64 sysargs_check(struct sysargs *sa)
+/* Arguments i and after it. */
+static APART s64 check_from(struct sysargs *sa, u32 i)
 {
-	for (u32 i = 0; i < 6; i++) {
+	for (; i < 6; i++) {
 		u16 type = sa->call->arg[i];
 		s64 err;
 
@@ -321,6 +322,20 @@ s64 sysargs_check(struct sysargs *sa)
 		err = check_other(sa, i, type);
 		if (err)
 			return err;
+	}
+	return 0;
+}
+
+s64 sysargs_check(struct sysargs *sa)
+{
+	const u16 *type = sa->call->arg;
+
+	/* Most calls have no pointer, or begin with plain numbers. */
+	for (u32 i = 0; i < 6; i++) {
+		if (type[i] == ABI_NONE)
+			return 0;
+		if (type[i] > ABI_PTR)
+			return check_from(sa, i);
 	}
 	return 0;
 }

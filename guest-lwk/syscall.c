@@ -85,10 +85,18 @@ s64 syscall_forward(u32 nr, const u64 arg[6])
 {
 	const struct abi_call *call = &calls[nr];
 	struct thread *t = current_thread();
-	struct sysargs sa = {.proc = t->proc, .call = call, .nr = nr, .lo = ~0ULL};
+	struct sysargs sa; /* field by field: an initializer clears it all first */
 	u64 start;
 	s64 ret;
 
+	sa.proc = t->proc;
+	sa.call = call;
+	sa.nr = nr;
+	sa.lo = ~0ULL;
+	sa.hi = 0;
+	sa.clipped = 0;
+	sa.masked = false;
+	sa.mask = 0;
 	memcpy(sa.arg, arg, sizeof(sa.arg));
 	ret = sysargs_check(&sa);
 	if (ret)
