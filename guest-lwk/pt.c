@@ -308,16 +308,17 @@ bool pt_all_populated(u64 entry, u64 start, u64 end)
 bool pt_usable(struct mm *mm, u64 va, u64 len, bool write)
 {
 	u64 missing = 0, last = va + len - 1, pages = (last >> 12) - (va >> 12);
-	const u64 *entry = pt_granule(mm, va, false), *leaf;
+	const u64 *granule = pt_granule(mm, va, false), *leaf;
+	u64 entry = granule ? *granule : 0;
 
-	if (!entry || !*entry || (va ^ last) >> 21)
+	if (!entry || (va ^ last) >> 21)
 		return false;
-	if (pt_is_large(*entry)) {
-		missing = ~*entry;
+	if (pt_is_large(entry)) {
+		missing = ~entry;
 	} else {
 		if (pages >= FEW_PAGES)
 			return false;
-		leaf = &granule_table(*entry)[page_index(va)];
+		leaf = (const u64 *)gpa_to_ptr(entry & PTE_ADDR) + page_index(va);
 		do
 			missing |= ~*leaf++;
 		while (pages--);
