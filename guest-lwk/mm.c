@@ -193,7 +193,7 @@ s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end)
 	return commit(proc, vma, start, end, TOUCHED);
 }
 
-/* By the vmas, and with the memory that is missing; mm.lock is held. */
+/* mm.lock is held. */
 static bool check(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	while (start < end) {
@@ -211,18 +211,25 @@ static bool check(struct process *proc, u64 start, u64 end, u32 prot)
 	return true;
 }
 
-static APART bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
+static bool check_parts(struct process *proc, u64 start, u64 end, u32 prot)
 {
 	u64 stop;
 
-	if (end - start <= MM_SMALL)
-		return check(proc, start, end, prot);
 	for (; start < end; start = stop) {
 		stop = MIN(end, ALIGN_DOWN(start, MM_PART) + MM_PART);
 		if (!mm_room(proc) || !check(proc, start, stop, prot))
 			return false;
 	}
 	return true;
+}
+
+/* By the vmas, and with the memory that is missing. */
+static APART bool check_slowly(struct process *proc, u64 va, u64 len, u32 prot)
+{
+	u64 start = ALIGN_DOWN(va, PAGE_SIZE), end = ALIGN_UP(va + len, PAGE_SIZE);
+
+	return end - start <= MM_SMALL ? check(proc, start, end, prot)
+				       : check_parts(proc, start, end, prot);
 }
 
 bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
@@ -241,8 +248,7 @@ bool mm_check(struct process *proc, u64 va, u64 len, u32 prot)
 	 */
 	good = !mm->watch && !(prot & ABI_PROT_X) && pt_usable(mm, va, len, prot & ABI_PROT_W);
 	if (!good)
-		good = check_parts(
-			proc, ALIGN_DOWN(va, PAGE_SIZE), ALIGN_UP(va + len, PAGE_SIZE), prot);
+		good = check_slowly(proc, va, len, prot);
 	spin_unlock(&mm->lock);
 	return good;
 }

@@ -201,10 +201,15 @@ void mm_destroy(struct process *proc)
 		return;
 	spin_lock(&mm->lock);
 	entry = pt_granule(mm, ABI_VDSO_VA, false);
+	/* No entry may be present in a table that the VMM clears, and fills again (pt_range.h).
+	 */
+	for (struct vma *vma = mm->first; vma; vma = vma->next) {
+		if (vma->flags & VMA_FIXED_KERNEL && entry && *entry)
+			pt_hide(entry, vma->start, vma->end);
+		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
+	}
 	if (entry && *entry)
 		pt_forget(mm, entry);
-	for (struct vma *vma = mm->first; vma; vma = vma->next)
-		vma->flags &= ~(u32)VMA_FIXED_KERNEL;
 	unmap_all(proc);
 	mm_shm_forget(mm);
 	mm_warm_drop(proc);

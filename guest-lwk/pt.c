@@ -3,6 +3,7 @@
 #include "guest-lwk/core.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
+#include "guest-lwk/pt_range.h"
 #include "guest-lwk/pt_window.h"
 
 #define ENTRIES      512
@@ -171,8 +172,7 @@ s64 pt_split(struct mm *mm, u64 va)
 
 	if (!table)
 		return -ENOMEM;
-	for (u32 i = 0; i < ENTRIES; i++, leaf += PAGE_SIZE)
-		table[i] = leaf;
+	pt_range_fill(table, ENTRIES, leaf);
 	/* The entries say the same as the leaf did, so stale TLB entries of the leaf do no
 	 * harm. */
 	*entry = pt_table_entry(table) | (*entry & PTE_WINDOW);
@@ -181,13 +181,7 @@ s64 pt_split(struct mm *mm, u64 va)
 
 bool pt_any_populated(u64 entry)
 {
-	const u64 *table = granule_table(entry);
-	u64 any = 0;
-
-#pragma GCC unroll 16
-	for (u32 i = 0; i < ENTRIES; i++)
-		any |= table[i];
-	return any & PTE_POPULATED;
+	return pt_range_any(granule_table(entry), ENTRIES);
 }
 
 s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 prot)
@@ -202,7 +196,6 @@ s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 pr
 	if (*entry & PTE_LARGE)
 		return 0;
 	u64 *table = granule_table(*entry);
-	bool fresh = !table;
 
 	if (table) {
 		block = pt_block(*entry);
@@ -219,18 +212,10 @@ s64 pt_populate(struct mm *mm, u64 *entry, u64 block, u64 start, u64 end, u32 pr
 		table[0] = block;
 		*entry = pt_table_entry(table);
 	}
-	u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE);
-	u64 leaf = (block + i * PAGE_SIZE) | flags;
+	u32 i = page_index(start);
 
-	if (fresh) {
-#pragma GCC unroll 16
-		for (u64 *p = &table[i]; n; n--, p++, leaf += PAGE_SIZE)
-			*p = leaf;
-		return 0;
-	}
-	for (u64 *p = &table[i]; n; n--, p++, leaf += PAGE_SIZE)
-		if (!(*p & PTE_POPULATED))
-			*p = leaf;
+	pt_range_fill(
+		&table[i], (u32)((end - start) / PAGE_SIZE), (block + i * PAGE_SIZE) | flags);
 	return 0;
 }
 
@@ -250,9 +235,7 @@ void pt_protect(u64 *entry, u64 start, u64 end, u32 prot)
 
 	BUG_ON(!table);
 
-	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
-		if (table[i] & PTE_POPULATED)
-			table[i] = (table[i] & PTE_ADDR) | flags;
+	pt_range_protect(&table[page_index(start)], (u32)((end - start) / PAGE_SIZE), flags);
 }
 
 void pt_hide(u64 *entry, u64 start, u64 end)
@@ -265,8 +248,7 @@ void pt_hide(u64 *entry, u64 start, u64 end)
 
 	BUG_ON(!table);
 
-	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++)
-		table[i] &= ~PTE_PRESENT;
+	pt_range_hide(&table[page_index(start)], (u32)((end - start) / PAGE_SIZE));
 }
 
 void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi)
@@ -280,14 +262,15 @@ void pt_depopulate(u64 *entry, u64 start, u64 end, u64 *lo, u64 *hi)
 		*hi = block + BLOCK_SIZE;
 		return;
 	}
-	for (u32 i = page_index(start), n = (u32)((end - start) / PAGE_SIZE); n; n--, i++) {
-		if (!(table[i] & PTE_POPULATED))
-			continue;
-		if (!*lo)
-			*lo = block + i * PAGE_SIZE;
-		*hi = block + (i + 1) * PAGE_SIZE;
-		table[i] = i ? 0 : block;
-	}
+	u32 i = page_index(start), first, behind;
+
+	pt_range_clear(&table[i], (u32)((end - start) / PAGE_SIZE), &first, &behind);
+	if (!i)
+		table[0] = block;
+	if (!behind)
+		return;
+	*lo = block + (i + first) * PAGE_SIZE;
+	*hi = block + (i + behind) * PAGE_SIZE;
 }
 
 void pt_forget(struct mm *mm, u64 *entry)
@@ -317,15 +300,30 @@ bool pt_all_populated(u64 entry, u64 start, u64 end)
 
 	if (!table)
 		return entry & PTE_POPULATED;
-	/* One instruction an entry: a forwarded buffer is looked at here, and ring 0 may be
-	 * emulated. */
-	u64 *p = &table[page_index(start)], all = PTE_POPULATED;
-	u32 n = (u32)((end - start) / PAGE_SIZE);
+	return pt_range_populated(&table[page_index(start)], (u32)((end - start) / PAGE_SIZE));
+}
 
-#pragma GCC unroll 16
-	while (n--)
-		all &= *p++;
-	return all;
+#define FEW_PAGES 4
+
+bool pt_usable(struct mm *mm, u64 va, u64 len, bool write)
+{
+	u64 missing = 0, last = va + len - 1, pages = (last >> 12) - (va >> 12);
+	const u64 *granule = pt_granule(mm, va, false), *leaf;
+	u64 entry = granule ? *granule : 0;
+
+	if (!entry || (va ^ last) >> 21)
+		return false;
+	if (pt_is_large(entry)) {
+		missing = ~entry;
+	} else {
+		if (pages >= FEW_PAGES)
+			return false;
+		leaf = (const u64 *)gpa_to_ptr(entry & PTE_ADDR) + page_index(va);
+		do
+			missing |= ~*leaf++;
+		while (pages--);
+	}
+	return !(missing & (PTE_PRESENT | (write ? PTE_WRITE : 0)));
 }
 
 #define FEW_PAGES 4

@@ -20,7 +20,7 @@
 #define PTE_ACCESSED  0x020ULL
 #define PTE_DIRTY     0x040ULL
 #define PTE_LARGE     0x080ULL
-#define PTE_POPULATED 0x200ULL /* software bit */
+#define PTE_POPULATED ABI_PTE_POPULATED
 #define PTE_WINDOW                                                                             \
 	0x400ULL /* software bit: of the window (pt_window.h), also in a table's entry */
 #define PTE_NX   (1ULL << 63)

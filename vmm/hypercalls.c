@@ -103,6 +103,45 @@ static int64_t hc_mark(struct vcpu *vcpu, const struct abi_hc_args *args)
 	return 0;
 }
 
+/* n entries of a page table; NULL if they are not there. */
+static uint64_t *entries(struct vcpu *vcpu, const struct abi_hc_args *args)
+{
+	uint64_t at = args->arg[0], n = args->arg[1];
+
+	if (at % sizeof(uint64_t) || n > ABI_PAGE / sizeof(uint64_t))
+		return NULL;
+	return gpa_to_host(&vcpu->vm->map, gpa(at), n * sizeof(uint64_t));
+}
+
+static int64_t hc_pt_fill(struct vcpu *vcpu, const struct abi_hc_args *args)
+{
+	uint64_t *entry = entries(vcpu, args);
+
+	if (!entry)
+		return -EFAULT;
+	for (uint64_t i = 0; i < args->arg[1]; i++)
+		if (!(entry[i] & ABI_PTE_POPULATED))
+			entry[i] = args->arg[2] + i * ABI_PAGE;
+	return 0;
+}
+
+static int64_t hc_pt_clear(struct vcpu *vcpu, const struct abi_hc_args *args)
+{
+	uint64_t *entry = entries(vcpu, args), first = 0, end = 0;
+
+	if (!entry)
+		return -EFAULT;
+	for (uint64_t i = 0; i < args->arg[1]; i++) {
+		if (!(entry[i] & ABI_PTE_POPULATED))
+			continue;
+		if (!end)
+			first = i;
+		end = i + 1;
+		entry[i] = 0;
+	}
+	return (int64_t)(end << 32 | first);
+}
+
 static hypercall_fn *const hypercall_table[ABI_HC_MAX] = {
 	[ABI_HC_PRINT] = hc_print,
 	[ABI_HC_PANIC] = hc_panic,
@@ -112,6 +151,8 @@ static hypercall_fn *const hypercall_table[ABI_HC_MAX] = {
 	[ABI_HC_ZERO] = hc_zero,
 	[ABI_HC_COPY] = hc_copy,
 	[ABI_HC_MARK] = hc_mark,
+	[ABI_HC_PT_FILL] = hc_pt_fill,
+	[ABI_HC_PT_CLEAR] = hc_pt_clear,
 };
 
 enum exit_verdict hypercall(struct vcpu *vcpu, uint32_t nr)

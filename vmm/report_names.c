@@ -34,6 +34,8 @@ const char *report_hypercall_name(unsigned nr)
 		[ABI_HC_ZERO] = "ZERO",
 		[ABI_HC_COPY] = "COPY",
 		[ABI_HC_MARK] = "MARK",
+		[ABI_HC_PT_FILL] = "PT_FILL",
+		[ABI_HC_PT_CLEAR] = "PT_CLEAR",
 	};
 
 	return nr < ABI_HC_MAX && names[nr] ? names[nr] : "unknown";

@@ -81,8 +81,21 @@ static void run_on(u32 core)
 		sim_fail("no GS base");
 }
 
+/*
+ * What KVM has made of a table's entries stays in step with the guest's own writes alone: one
+ * that is present when the host clears it would come back when the table is used again.
+ */
+static void no_present_entry(const u64 *entry, u64 n)
+{
+	for (u64 i = 0; i < n; i++)
+		if ((entry[i] & (PTE_PRESENT | PTE_POPULATED)) == (PTE_PRESENT | PTE_POPULATED))
+			sim_fail("the host clears a present entry, %lx", entry[i]);
+}
+
 static void zero(u64 gpa, u64 len)
 {
+	if (len == PAGE_SIZE && host_is_kernels(gpa))
+		no_present_entry(gpa_to_ptr(gpa), PAGE_SIZE / sizeof(u64));
 	if (gpa < ram)
 		sim_fail("zeroes gpa %lx, which is no RAM", gpa);
 	if (!sim_zero_in_place && sim_tlb_holds(gpa, len, false))
@@ -92,6 +105,22 @@ static void zero(u64 gpa, u64 len)
 		madvise(gpa_to_ptr(gpa), len, MADV_DONTNEED);
 	else
 		memset(gpa_to_ptr(gpa), 0, len);
+}
+
+static void clear(u64 *entry, u64 n)
+{
+	u64 first = 0, end = 0;
+
+	no_present_entry(entry, n);
+	for (u64 i = 0; i < n; i++) {
+		if (!(entry[i] & ABI_PTE_POPULATED))
+			continue;
+		if (!end)
+			first = i;
+		end = i + 1;
+		entry[i] = 0;
+	}
+	cores[running].share->hc.ret = (s64)(end << 32 | first);
 }
 
 static void hypercall(u32 op)
@@ -106,6 +135,14 @@ static void hypercall(u32 op)
 		if (sim_tlb_holds(arg[1], arg[2], true))
 			sim_fail("copies gpa %lx while a core can still write to it", arg[1]);
 		memcpy(gpa_to_ptr(arg[0]), gpa_to_ptr(arg[1]), arg[2]);
+		break;
+	case ABI_HC_PT_FILL:
+		for (u64 i = 0, *entry = gpa_to_ptr(arg[0]); i < arg[1]; i++)
+			if (!(entry[i] & ABI_PTE_POPULATED))
+				entry[i] = arg[2] + i * PAGE_SIZE;
+		break;
+	case ABI_HC_PT_CLEAR:
+		clear(gpa_to_ptr(arg[0]), arg[1]);
 		break;
 	default:
 		sim_fail("hypercall %u", op);

@@ -111,6 +111,7 @@ u64 host_window_held(void);
 void host_boot(u64 ram, const struct sim_range *ranges, u32 n);
 /* The janitor takes what is in the reclaim ring and gives back all, or some, of what it holds.
  */
+bool host_is_kernels(u64 gpa); /* in a block of the kernel's own */
 void host_janitor(bool all);
 /* Where the proxy has va mapped. NULL: nowhere. */
 void *host_proxy_ptr(u64 va);

@@ -38,6 +38,11 @@ static struct block *block_of(u64 gpa, const char *who)
 	return &blocks[(gpa - first_gpa) / BLOCK_SIZE];
 }
 
+bool host_is_kernels(u64 gpa)
+{
+	return block_of(ALIGN_DOWN(gpa, BLOCK_SIZE), "kernel's?")->owner == OWNER_KERNEL;
+}
+
 static void *reserve(u64 size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,

@@ -147,6 +147,26 @@ START_TEST(test_copy_across_ranges)
 }
 END_TEST
 
+START_TEST(test_page_table_entries)
+{
+	static const uint64_t before[4] = {0, 0x7000 | ABI_PTE_POPULATED, 0x5000, 0};
+	static const uint64_t after[4] = {0x10201, 0x7000 | ABI_PTE_POPULATED, 0x12201, 0};
+	uint64_t entry[4];
+
+	memcpy(&ram[1][0x100], before, sizeof(before));
+	/* Not what is populated, nor what lies behind. */
+	ck_assert_int_eq(call(ABI_HC_PT_FILL, 0x100, 3, 0x10201), 0);
+	ck_assert_int_eq(memcmp(&ram[1][0x100], after, sizeof(after)), 0);
+
+	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0x108, 3, 0), 2LL << 32);
+	memcpy(entry, &ram[1][0x100], sizeof(entry));
+	ck_assert_uint_eq(entry[0], after[0]);
+	ck_assert_uint_eq(entry[1] | entry[2] | entry[3], 0);
+	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0x108, 3, 0), 0);
+	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0xf8, 3, 0), 2LL << 32 | 1);
+}
+END_TEST
+
 START_TEST(test_bad_addresses)
 {
 	memset(ram, 0xff, sizeof(ram));
@@ -157,6 +177,10 @@ START_TEST(test_bad_addresses)
 	ck_assert_int_eq(call(ABI_HC_COPY, 0, 2 * RAM_SIZE, 1), -EFAULT);
 	ck_assert_int_eq(call(ABI_HC_COPY, 2 * RAM_SIZE, 0, 1), -EFAULT);
 	ck_assert_int_eq(call(ABI_HC_PRINT, 2 * RAM_SIZE, 10, 0), -EFAULT);
+	ck_assert_int_eq(call(ABI_HC_PT_FILL, 2 * RAM_SIZE - 16, 3, 0), -EFAULT);
+	ck_assert_int_eq(call(ABI_HC_PT_FILL, 4, 1, 0), -EFAULT);
+	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0, 1ULL << 61, 0), -EFAULT);
+	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0, 513, 0), -EFAULT);
 	vm.xstate_size = 2432;
 	ck_assert_int_eq(call(ABI_HC_XSAVE, 2 * RAM_SIZE - 16, 0, 0), -EFAULT);
 	ck_assert_int_eq(call(ABI_HC_XRSTOR, UINT64_MAX - 100, 0, 0), -EFAULT);
@@ -202,6 +226,7 @@ int main(void)
 	tcase_add_test(t, test_unknown_hypercall);
 	tcase_add_test(t, test_zero_across_ranges);
 	tcase_add_test(t, test_copy_across_ranges);
+	tcase_add_test(t, test_page_table_entries);
 	tcase_add_test(t, test_bad_addresses);
 	tcase_add_test(t, test_panic);
 	tcase_add_test(t, test_gpa_map);
