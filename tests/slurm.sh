@@ -163,7 +163,7 @@ batch() {
 echo "script: $SLURM_JOB_NUM_NODES $1"
 test -e /proc/sys/kernel/ns_last_pid -o -e /proc/sys/kernel/osrelease && echo 'script on the host'
 srun -n 2 -l sh -c 'echo step $SLURM_PROCID'
-srun sh -c 'exit 3'
+srun -n 1 sh -c 'exit 3'
 echo "step: $?"
 exit 5
 END
