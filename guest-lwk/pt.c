@@ -326,28 +326,6 @@ bool pt_usable(struct mm *mm, u64 va, u64 len, bool write)
 	return !(missing & (PTE_PRESENT | (write ? PTE_WRITE : 0)));
 }
 
-#define FEW_PAGES 4
-
-bool pt_usable(struct mm *mm, u64 va, u64 len, bool write)
-{
-	u64 missing = 0, last = va + len - 1, pages = (last >> 12) - (va >> 12);
-	const u64 *entry = pt_granule(mm, va, false), *leaf;
-
-	if (!entry || !*entry || (va ^ last) >> 21)
-		return false;
-	if (pt_is_large(*entry)) {
-		missing = ~*entry;
-	} else {
-		if (pages >= FEW_PAGES)
-			return false;
-		leaf = &granule_table(*entry)[page_index(va)];
-		do
-			missing |= ~*leaf++;
-		while (pages--);
-	}
-	return !(missing & (PTE_PRESENT | (write ? PTE_WRITE : 0)));
-}
-
 s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)
 {
 	u64 *entry = pt_granule(mm, va, true);
