@@ -199,10 +199,13 @@ static s64 parts_copy(struct copy *c)
 static void part_drop(struct mm *to, const struct vma *v, u64 granule)
 {
 	u64 *entry = pt_granule(to, granule, false), lo, hi;
+	u64 start = MAX(granule, v->start), end = MIN(granule + BLOCK_SIZE, v->end);
 
-	if (entry && *entry && !pt_is_window(*entry))
-		pt_depopulate(entry, MAX(granule, v->start), MIN(granule + BLOCK_SIZE, v->end),
-			&lo, &hi);
+	if (!entry || !*entry || pt_is_window(*entry))
+		return;
+	/* As everywhere: the host may clear what is not present. */
+	pt_hide(entry, start, end);
+	pt_depopulate(entry, start, end, &lo, &hi);
 }
 
 static bool parts_drop(struct mm *to, const struct mm *from)
