@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/fork.h"
 #include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process_exec.h"
 #include "guest-lwk/sched.h"
@@ -24,9 +25,12 @@ s64 fork_begin(const struct new_thread *new)
 	/* The proxy writes the child's id into the copy, where the page is then. */
 	if (tell)
 		mm_check(t->proc, new->child_tid, sizeof(u32), ABI_PROT_R | ABI_PROT_W);
+	/* A thread that is ended in its call does not come back from it: mm_window_wait.c. */
+	mm_window_hold(t->proc);
 	store_release(&t->forking, &forking);
 	pid = syscall_proxy(ABI_CALL_FORK, arg);
 	WRITE_ONCE(t->forking, NULL);
+	mm_window_release(t->proc);
 	if (pid > 0 && new->flags & CLONE_PARENT_SETTID)
 		user_write_u32(new->parent_tid, (u32)pid);
 	return pid;
@@ -97,13 +101,15 @@ s64 fork_map(struct process *proc)
 	if (!still_forking(from, t))
 		return -EAGAIN;
 	settings_take(proc, from, clear);
-	return mm_fork(proc, from);
+	return mm_fork(proc, from, &image->holes);
 }
 
 void fork_go(struct process *proc, struct thread *t)
 {
 	const struct forked *image = proc->forked;
 
+	if (image->holes)
+		mm_fork_clean(proc->mm);
 	*thread_regs(t) = image->regs;
 	t->fsbase = image->fsbase;
 	t->gsbase = image->gsbase;

@@ -25,6 +25,7 @@ struct forked {
 	u32 alt_flags;
 	struct mempolicy policy;
 	u8 interleaved;
+	bool holes; /* mm_fork() */
 };
 
 /* The pid, or -errno. */
@@ -37,8 +38,12 @@ void fork_go(struct process *proc, struct thread *t);
 /* It is over, perhaps before it began. */
 void fork_drop(struct process *proc);
 
-/* mm_fork.c: the address space of `from`, with blocks of its own that the proxy fills. -ENOMEM.
+/*
+ * mm_fork.c: the address space of `from`, with blocks of its own that the proxy fills, and with
+ * the same pages of the window. -ENOMEM. *holes: what is copied into a block may be more than
+ * is the program's there; then mm_fork_clean() makes the rest zero, as it must be.
  */
-s64 mm_fork(struct process *proc, struct process *from);
+s64 mm_fork(struct process *proc, struct process *from, bool *holes);
+void mm_fork_clean(struct mm *mm);
 
 #endif

@@ -26,6 +26,8 @@ enum {
 	VMA_PENDING = 256, /* a call is under way that maps it, or takes it away */
 	VMA_SHM = 512,     /* System V shared memory */
 	VMA_HUGE = 2048,   /* of the window, in pages of 2 MiB, which are mapped whole */
+	VMA_NOFORK = 4096, /* not for children (MADV_DONTFORK) */
+	VMA_WIPE = 8192,   /* zero in children (MADV_WIPEONFORK) */
 	VMA_LOCAL = 1024   /* 2 MiB blocks where 1 GiB blocks would be on one node (mm_va.c) */
 };
 
@@ -61,6 +63,10 @@ struct mm {
 	u64 *retired;      /* page tables taken out, to be freed after the next flush (pt.c) */
 	bool windows;      /* has, or had, something of the window */
 	u32 mappings;      /* of the window that there ever were */
+	/* mm_window_wait.c: a thread forks; changes of the window that are under way; threads
+	 * that wait to make one. */
+	bool forking;
+	u32 changes, waiting;
 	struct attach *attached; /* System V shared memory (mm_shm.c) */
 	bool touch;              /* default commit mode */
 	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */
@@ -111,6 +117,11 @@ void mm_warm_release(struct process *proc, u64 *entry, u64 granule);
  */
 void mm_untouched_release(struct process *proc, u64 start, u64 end);
 void mm_discard(struct process *proc, u64 start, u64 end);
+/* mm_fork.c: [start, end), which lies in vma, gets these flags of VMA_NOFORK and VMA_WIPE
+ * instead of those. -ENOMEM; -EINVAL: a part of a huge page. */
+s64 mm_set_fork(struct mm *mm, const struct vma *vma, u64 start, u64 end, u32 give, u32 take);
+/* mm_unmap.c: is there a huge page across it? */
+bool mm_cuts_huge(struct mm *mm, u64 at);
 
 /*
  * mm_policy.c; mm.lock is held. mm_set_policy: [start, end) gets this policy; -EFAULT (not all
@@ -155,6 +166,7 @@ s64 sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 key);
 s64 sys_shmat(u64 id, u64 addr, u64 flags);
 s64 sys_shmdt(u64 addr);
 void mm_shm_forget(struct mm *mm);
+s64 mm_shm_copy(struct mm *to, const struct mm *from); /* -ENOMEM */
 
 /* uaccess.c: copies between kernel and the current program; 0 or -EFAULT. */
 s64 user_read(void *dst, u64 src, u64 len);

@@ -32,6 +32,22 @@ void mm_shm_forget(struct mm *mm)
 	}
 }
 
+s64 mm_shm_copy(struct mm *to, const struct mm *from)
+{
+	struct attach **at = &to->attached;
+
+	for (const struct attach *old = from->attached; old; old = old->next) {
+		struct attach *a = kmem_alloc(sizeof(*a));
+
+		if (!a)
+			return -ENOMEM;
+		*a = (struct attach){.va = old->va, .len = old->len};
+		*at = a;
+		at = &a->next;
+	}
+	return 0;
+}
+
 static s64 segment_size(u64 id)
 {
 	struct fwd_whole call = {.nr = ABI_CALL_SHMSIZE, .arg = {id}};
@@ -84,24 +100,28 @@ static s64 attach(struct process *proc, struct attach *a, u64 id, u64 addr, u64 
 	struct mm *mm = proc->mm;
 
 	spin_lock(&mm->lock);
+	mm_window_change(proc);
 	s64 va = reserve(proc, addr, a->len, prot, flags);
 
 	spin_unlock(&mm->lock);
-	if (va < 0)
+	if (va < 0) {
+		mm_window_changed(proc);
 		return va;
+	}
 
 	struct fwd_whole call = {
 		.nr = ABI_CALL_SHMAT, .arg = {id, (u64)va, flags, a->len}, .len = a->len};
 
 	va = window_fill(proc, (u64)va, prot, &call);
-	if (va < 0)
-		return va;
-	a->va = (u64)va;
-	spin_lock(&mm->lock);
-	forget_replaced(mm, a->va, a->len);
-	a->next = mm->attached;
-	mm->attached = a;
-	spin_unlock(&mm->lock);
+	if (va >= 0) {
+		a->va = (u64)va;
+		spin_lock(&mm->lock);
+		forget_replaced(mm, a->va, a->len);
+		a->next = mm->attached;
+		mm->attached = a;
+		spin_unlock(&mm->lock);
+	}
+	mm_window_changed(proc);
 	return va;
 }
 

@@ -243,12 +243,71 @@ s64 sys_brk(u64 addr)
 	return ret;
 }
 
-enum { MADV_DONTNEED = 4, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23 };
+enum {
+	MADV_DONTNEED = 4,
+	MADV_DONTFORK = 10,
+	MADV_DOFORK = 11,
+	MADV_WIPEONFORK = 18,
+	MADV_KEEPONFORK = 19,
+	MADV_POPULATE_READ = 22,
+	MADV_POPULATE_WRITE = 23
+};
+
+/* mm.lock is held. [start, end) lies in vma. */
+static s64 part_advise(
+	struct process *proc, const struct vma *vma, u64 start, u64 end, u64 advice)
+{
+	struct mm *mm = proc->mm;
+
+	switch (advice) {
+	case MADV_DONTNEED:
+		if (vma->flags & VMA_FIXED_KERNEL)
+			return -EINVAL;
+		mm_discard(proc, start, end);
+		return 0;
+	case MADV_DONTFORK:
+		return mm_set_fork(mm, vma, start, end, VMA_NOFORK, 0);
+	case MADV_DOFORK:
+		return mm_set_fork(mm, vma, start, end, 0, VMA_NOFORK);
+	case MADV_WIPEONFORK:
+		/* Private memory alone. */
+		if (vma->flags & (VMA_SHARED | VMA_FIXED_KERNEL))
+			return -EINVAL;
+		return mm_set_fork(mm, vma, start, end, VMA_WIPE, 0);
+	case MADV_KEEPONFORK:
+		return mm_set_fork(mm, vma, start, end, 0, VMA_WIPE);
+	default:
+		return 0;
+	}
+}
+
+/* What is mapped gets the advice, whatever is missing in between. */
+static s64 range_advise(struct process *proc, u64 addr, u64 len, u64 advice)
+{
+	s64 missing = 0;
+
+	for (u64 at = addr; at < addr + len;) {
+		struct vma *vma = vma_find_above(proc->mm, at);
+		u64 start = vma ? MAX(vma->start, at) : addr + len;
+		u64 end = vma ? MIN(vma->end, addr + len) : addr + len;
+
+		if (start > at)
+			missing = -ENOMEM;
+		if (start >= addr + len)
+			break;
+		s64 ret = part_advise(proc, vma, start, end, advice);
+
+		if (ret)
+			return ret;
+		at = end;
+	}
+	return missing;
+}
 
 s64 sys_madvise(u64 addr, u64 len, u64 advice)
 {
 	struct process *proc = current_thread()->proc;
-	s64 ret = 0;
+	s64 ret;
 
 	if (addr & (PAGE_SIZE - 1))
 		return -EINVAL;
@@ -264,24 +323,9 @@ s64 sys_madvise(u64 addr, u64 len, u64 advice)
 	if (advice > 25 && advice != 100 && advice != 101)
 		return -EINVAL;
 	spin_lock(&proc->mm->lock);
-	/* What is mapped gets the advice, whatever is missing in between. */
-	for (u64 at = addr; at < addr + len;) {
-		struct vma *vma = vma_find_above(proc->mm, at);
-		u64 start = vma ? MAX(vma->start, at) : addr + len;
-		u64 end = vma ? MIN(vma->end, addr + len) : addr + len;
-
-		if (start > at)
-			ret = -ENOMEM;
-		if (start >= addr + len)
-			break;
-		if (advice == MADV_DONTNEED && vma->flags & VMA_FIXED_KERNEL) {
-			ret = -EINVAL;
-			break;
-		}
-		if (advice == MADV_DONTNEED)
-			mm_discard(proc, start, end);
-		at = end;
-	}
+	if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
+		mm_window_settle(proc, addr, addr + len);
+	ret = range_advise(proc, addr, len, advice);
 	spin_unlock(&proc->mm->lock);
 	if (!ret && advice == MADV_REMOVE)
 		ret = window_remove(proc, addr, addr + len);

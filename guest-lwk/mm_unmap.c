@@ -269,7 +269,7 @@ static bool is_huge(struct mm *mm, u64 va)
 }
 
 /* The proxy could not unmap a part of a huge page; Linux refuses as well. */
-static bool cuts_huge(struct mm *mm, u64 at)
+bool mm_cuts_huge(struct mm *mm, u64 at)
 {
 	return mm->windows && at & (BLOCK_SIZE - 1) && (is_huge(mm, at) || is_huge(mm, at - 1));
 }
@@ -284,7 +284,7 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 	for (struct vma *v = vma; v && v->start < end; v = v->next)
 		if (v->flags & VMA_FIXED_KERNEL)
 			return -EINVAL;
-	if (cuts_huge(mm, start) || cuts_huge(mm, end))
+	if (mm_cuts_huge(mm, start) || mm_cuts_huge(mm, end))
 		return -EINVAL;
 	if (vma_split(mm, start) || vma_split(mm, end) || pt_split(mm, start) ||
 		pt_split(mm, end))

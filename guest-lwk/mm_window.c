@@ -193,42 +193,6 @@ bool mm_in_window(struct process *proc, u64 va)
 	return is;
 }
 
-/* Contiguous entries of vma from va on. */
-static u64 part_len(struct mm *mm, const struct vma *vma, u64 va, u64 gpa)
-{
-	u64 at = va;
-
-	while (at < vma->end && mm_window_gpa(mm, at) == gpa + (at - va)) {
-		const u64 *entry = pt_granule(mm, at, false);
-
-		at += pt_is_large(*entry) ? BLOCK_SIZE - (at & (BLOCK_SIZE - 1)) : PAGE_SIZE;
-	}
-	return MIN(at, vma->end) - va;
-}
-
-bool mm_window_next(struct mm *mm, u64 va, struct window_part *part)
-{
-	const struct vma *vma = vma_find_above(mm, va);
-
-	for (; vma; vma = vma->next) {
-		if (!(vma->flags & VMA_WINDOW))
-			continue;
-		for (u64 at = MAX(va, vma->start); at < vma->end; at += PAGE_SIZE) {
-			u64 gpa = mm_window_gpa(mm, at);
-
-			if (!gpa) /* pending */
-				continue;
-			*part = (struct window_part){.va = at,
-				.gpa = gpa,
-				.len = part_len(mm, vma, at, gpa),
-				.prot = vma->prot,
-				.vma_flags = vma->flags};
-			return true;
-		}
-	}
-	return false;
-}
-
 s64 mm_window_bad(struct process *proc, u64 gpa, u64 len)
 {
 	struct mm *mm = proc->mm;

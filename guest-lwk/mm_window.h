@@ -32,8 +32,15 @@ static inline bool window_has(u64 gpa)
 bool mm_window_meets(struct mm *mm, u64 start, u64 end);
 /* The same for the rest of the granules that [start, end) has a part of: no RAM there. */
 bool mm_window_beside(struct mm *mm, u64 start, u64 end);
-/* Waits, without the lock, while something of [start, end) is pending; true if it had to. */
+/* Something of [start, end) is pending. */
+bool mm_window_pending(struct mm *mm, u64 start, u64 end);
+/*
+ * mm_window_wait.c. Waits, without the lock, while something of [start, end) is pending, or of
+ * the window and the process forks; true if it had to.
+ */
 bool mm_window_settle(struct process *proc, u64 start, u64 end);
+/* The same before a call that changes the window begins, which mm_window_changed() ends. */
+void mm_window_change(struct process *proc);
 /*
  * [va, va+len) becomes a pending mapping; what is there must be gone, or goes (replace).
  * -ENOMEM, also where RAM is in one of its granules. mapping: of the one that it is to be a
@@ -53,18 +60,14 @@ void mm_window_undo(struct process *proc, u64 start, u64 end);
 /* The gpa of what is mapped at va, present or not; 0: not the window. */
 u64 mm_window_gpa(struct mm *mm, u64 va);
 
-/* A contiguous part of what the process has in the window. */
-struct window_part {
-	u64 va, gpa, len;
-	u32 prot, vma_flags;
-};
-/* The first of them from va on; false: there is none. For a copy of the process. */
-bool mm_window_next(struct mm *mm, u64 va, struct window_part *part);
-
 /* ---- without the lock ---- */
 
-/* Whoever waits in mm_window_settle() looks again. */
+/* Whoever waits in mm_window_wait.c looks again. With mm.lock, too. */
 void mm_window_wake(struct process *proc);
+void mm_window_changed(struct process *proc);
+/* Between these two nothing of the window comes or goes (the thread forks). */
+void mm_window_hold(struct process *proc);
+void mm_window_release(struct process *proc);
 /* mm_fault() has said -EAGAIN: 0 (go on), or -ENOMEM (there is no such page: SIGBUS). */
 s64 mm_window_wait(struct process *proc, u64 va);
 /* Pages of [gpa, gpa+len) have lost their memory: they become absent. -ENOMEM. */

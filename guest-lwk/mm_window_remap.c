@@ -90,6 +90,28 @@ static s64 remap_begin(struct process *proc, struct remap *r, u64 flags, u64 new
 	return ret;
 }
 
+/* The new mapping is made, and then the old one goes. */
+static s64 remap_fill(struct process *proc, const struct remap *r)
+{
+	struct mm *mm = proc->mm;
+	struct fwd_whole call = {.nr = ABI_CALL_WINDOW_GROW, .len = r->len};
+	s64 ret;
+
+	memcpy(call.arg,
+		(const u64[6]){r->to, r->held, r->distance, r->len, !(r->flags & VMA_NOWRITE)},
+		sizeof(call.arg));
+	ret = window_fill(proc, r->to, r->prot, &call);
+	if (r->distance)
+		return ret < 0 ? ret : (s64)r->addr;
+	spin_lock(&mm->lock);
+	mm_window_done(mm, r->addr, r->addr + r->old_len, r->prot, 0);
+	if (ret >= 0)
+		mm_unmap(proc, r->addr, r->addr + r->old_len);
+	spin_unlock(&mm->lock);
+	mm_window_wake(proc);
+	return ret;
+}
+
 s64 window_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
 	struct process *proc = current_thread()->proc;
@@ -97,24 +119,13 @@ s64 window_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	struct mm *mm = proc->mm;
 	s64 ret;
 
+	/* No wait: sys_mremap() has settled it, so that no fork copies, though one may be about
+	 * to. */
+	mm->changes++;
 	ret = remap_begin(proc, &r, flags, new_addr);
 	spin_unlock(&mm->lock);
-	if (ret || !r.len)
-		return ret ? ret : (s64)addr;
-
-	struct fwd_whole call = {.nr = ABI_CALL_WINDOW_GROW, .len = r.len};
-
-	memcpy(call.arg,
-		(const u64[6]){r.to, r.held, r.distance, r.len, !(r.flags & VMA_NOWRITE)},
-		sizeof(call.arg));
-	ret = window_fill(proc, r.to, r.prot, &call);
-	if (r.distance)
-		return ret < 0 ? ret : (s64)addr;
-	spin_lock(&mm->lock);
-	mm_window_done(mm, addr, addr + old_len, r.prot, 0);
-	if (ret >= 0)
-		mm_unmap(proc, addr, addr + old_len);
-	spin_unlock(&mm->lock);
-	mm_window_wake(proc);
+	if (!ret)
+		ret = r.len ? remap_fill(proc, &r) : (s64)addr;
+	mm_window_changed(proc);
 	return ret;
 }

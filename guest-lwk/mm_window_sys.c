@@ -9,58 +9,7 @@
 #include "guest-lwk/mm_window_fill.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/pt_window.h"
-#include "guest-lwk/sched.h"
 #include "guest-lwk/vma.h"
-
-/* ---- waiting ---- */
-
-static bool pending(struct mm *mm, u64 start, u64 end)
-{
-	const struct vma *vma = vma_find_above(mm, start);
-
-	while (vma && vma->start < end && !(vma->flags & VMA_PENDING))
-		vma = vma->next;
-	return vma && vma->start < end;
-}
-
-/*
- * The owner takes PENDING away under the lock and then looks who waits (mm_window_wake). The
- * waiter says so, declares itself blocked, full fence, and then looks for PENDING under the
- * lock: if it sees it, the owner sees the waiter. The owner's call ends whatever becomes of the
- * process (fwd_call_whole), so this does.
- */
-bool mm_window_settle(struct process *proc, u64 start, u64 end)
-{
-	struct thread *t = current_thread();
-	struct mm *mm = proc->mm;
-
-	if (likely(!mm->windows) || !pending(mm, start, end))
-		return false;
-	t->wait = WAIT_MAPPING;
-	for (;;) {
-		spin_unlock(&mm->lock);
-		sched_prepare();
-		spin_lock(&mm->lock);
-		if (!pending(mm, start, end))
-			break;
-		spin_unlock(&mm->lock);
-		schedule();
-		spin_lock(&mm->lock);
-	}
-	sched_cancel();
-	t->wait = WAIT_NONE;
-	return true;
-}
-
-void mm_window_wake(struct process *proc)
-{
-	fence_full();
-	spin_lock(&proc->lock);
-	for (struct thread *t = proc->threads; t; t = t->next)
-		if (READ_ONCE(t->wait) == WAIT_MAPPING)
-			sched_wake(t);
-	spin_unlock(&proc->lock);
-}
 
 /* The gpa of an absent page, 0: whatever is there, it is not that. mm.lock is held. */
 static u64 absent_gpa(struct mm *mm, u64 page)
@@ -68,7 +17,9 @@ static u64 absent_gpa(struct mm *mm, u64 page)
 	const u64 *entry = pt_granule(mm, page, false);
 	u64 leaf = entry && pt_is_window(*entry) ? pt_window_leaf(*entry, page) : 0;
 
-	return leaf & PTE_ABSENT && !pending(mm, page, page + PAGE_SIZE) ? leaf & PTE_ADDR : 0;
+	return leaf & PTE_ABSENT && !mm_window_pending(mm, page, page + PAGE_SIZE)
+		       ? leaf & PTE_ADDR
+		       : 0;
 }
 
 s64 mm_window_wait(struct process *proc, u64 va)
@@ -225,11 +176,14 @@ s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 	if (va)
 		return va;
 	spin_lock(&proc->mm->lock);
+	mm_window_change(proc);
 	va = reserve(proc, addr, len, prot, flags, file ? off : 0);
 
 	spin_unlock(&proc->mm->lock);
-	if (va < 0)
+	if (va < 0) {
+		mm_window_changed(proc);
 		return va;
+	}
 
 	struct fwd_whole call = {.nr = ABI_CALL_MAP_FILE, .len = len};
 
@@ -237,7 +191,9 @@ s64 window_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 		(const u64[6]){file ? (u64)(s64)(s32)fd : ~0ULL, (u64)va, len, prot, flags,
 			file ? off : (u64)va & (BLOCK_SIZE - 1)},
 		sizeof(call.arg));
-	return window_fill(proc, (u64)va, (u32)prot, &call);
+	va = window_fill(proc, (u64)va, (u32)prot, &call);
+	mm_window_changed(proc);
+	return va;
 }
 
 /* ---- calls on what is mapped ---- */

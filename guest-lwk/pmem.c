@@ -357,6 +357,15 @@ void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 	reclaim_ring();
 }
 
+/* By the same ring: so the record comes before those that drop what it counts on. */
+void pmem_hold_window(u64 gpa, u64 len)
+{
+	spin_lock(&pmem_lock);
+	reclaim_add(&(struct abi_reclaim_rec){.gpa = gpa, .len = len, .op = ABI_RECLAIM_HOLD});
+	spin_unlock(&pmem_lock);
+	reclaim_ring();
+}
+
 void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 {
 	spin_lock(&pmem_lock);

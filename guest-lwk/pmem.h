@@ -51,6 +51,9 @@ u64 pmem_alloc_gib(const struct placement *place);
 bool pmem_wait(void);
 /* Gives [gpa, gpa+len) back by way of the reclaim ring (share.h). */
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
+/* One more reference to each page of the window in [gpa, gpa+len), which somebody has and does
+ * not give up before this. */
+void pmem_hold_window(u64 gpa, u64 len);
 /* Drops a reference to each page of the window in [gpa, gpa+len), by the same way. */
 void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
 /* Where there are 1 GiB blocks and several nodes: the 2 MiB memory of the node with the least

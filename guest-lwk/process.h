@@ -26,7 +26,7 @@ enum thread_wait {
 	WAIT_SIGNAL,
 	WAIT_STOPPED,
 	WAIT_WHOLE /* for the proxy, whatever happens */,
-	WAIT_MAPPING /* mm_window_settle() */
+	WAIT_MAPPING /* mm_window_wait.c */
 };
 
 struct futex_wait {

@@ -88,6 +88,27 @@ u64 pt_window_take(u64 *entry, u64 va, u64 end, u64 *gpa)
 	return len;
 }
 
+u64 pt_window_copy(u64 *to, u64 entry, u64 va, u64 end, u64 *gpa)
+{
+	u64 at = va;
+
+	/* Perhaps of several mappings, of which each counts its own part. */
+	if (pt_is_large(entry)) {
+		*gpa = pt_window_leaf(entry, va) & PTE_ADDR;
+		*to = entry;
+		return end - va;
+	}
+	if (!*to && pt_window_begin(to))
+		return 0;
+	*gpa = *page_entry(entry, va) & PTE_ADDR;
+	do {
+		*page_entry(*to, at) = *page_entry(entry, at);
+		at += PAGE_SIZE;
+	} while (at < end &&
+		 (*page_entry(entry, at) & PTE_ADDR) == (*gpa ? *gpa + (at - va) : 0));
+	return at - va;
+}
+
 u64 pt_window_leaf(u64 entry, u64 va)
 {
 	if (!entry)

@@ -28,6 +28,12 @@ void pt_window_protect(u64 *entry, u64 start, u64 end, u32 prot);
 u64 pt_window_take(u64 *entry, u64 va, u64 end, u64 *gpa);
 /* The bytes of which it would be. */
 u64 pt_window_run(u64 entry, u64 va, u64 end);
+/*
+ * Has another address space's granule, which has nothing there, refer to what is at va in this
+ * one and goes on as contiguous pages before end. Returns its bytes and *gpa (0: nothing is
+ * there); 0: no memory.
+ */
+u64 pt_window_copy(u64 *to, u64 entry, u64 va, u64 end, u64 *gpa);
 /* The entry of va's page as if it were a table's; 0: none. */
 u64 pt_window_leaf(u64 entry, u64 va);
 /* An absent page is there now. */

@@ -217,6 +217,18 @@ s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
 	return 0;
 }
 
+s64 vma_copy(struct mm *mm, const struct vma *of)
+{
+	u32 flags = of->flags & ~(u32)VMA_PENDING;
+	struct vma *vma = insert_new(mm, of->start, of->end, of->prot, flags);
+
+	if (!vma)
+		return -ENOMEM;
+	vma->mapping = of->mapping;
+	count(mm, vma->end - vma->start, vma->prot, flags, true);
+	return 0;
+}
+
 s64 vma_split(struct mm *mm, u64 va)
 {
 	struct vma *vma = vma_find(mm, va);

@@ -15,6 +15,8 @@ struct vma *vma_find_above(struct mm *mm, u64 va);
 s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags);
 /* Makes va a boundary: the vma across it is split. -ENOMEM. */
 s64 vma_split(struct mm *mm, u64 va);
+/* The same as a vma of another address space, but not pending. -ENOMEM. */
+s64 vma_copy(struct mm *mm, const struct vma *of);
 /* Gives one vma another protection and other flags. */
 void vma_change(struct mm *mm, struct vma *vma, u32 prot, u32 flags);
 /* As Linux counts for RLIMIT_DATA: private and writable, but for stacks. */

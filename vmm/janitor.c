@@ -34,6 +34,12 @@ static bool in_window(const struct janitor *j, const struct abi_reclaim_rec *rec
 	return j->window && window_has(j->window, rec->gpa, rec->len);
 }
 
+/* References that are added count at once: see abi/share.h, the window. */
+static bool hold(struct janitor *j, const struct abi_reclaim_rec *rec)
+{
+	return j->window && !window_dup(j->window, rec->gpa, rec->len);
+}
+
 /* Copies new records from the ring. The copy is checked, the ring is not looked at again. */
 static void take(struct janitor *j)
 {
@@ -53,7 +59,11 @@ static void take(struct janitor *j)
 		struct abi_reclaim_rec rec = reclaim->rec[j->taken % ABI_RECLAIM_RECORDS];
 
 		j->taken++;
-		if (rec.proc >= ABI_MAX_PROCS ||
+		if (rec.op == ABI_RECLAIM_HOLD) {
+			j->rejected += !hold(j, &rec);
+			continue;
+		}
+		if (rec.op != ABI_RECLAIM_FREE || rec.proc >= ABI_MAX_PROCS ||
 			!(in_window(j, &rec) || gpa_is_memory(j->map, gpa(rec.gpa), rec.len))) {
 			j->rejected++;
 			continue;

@@ -161,7 +161,6 @@ struct proto_welcome {
 enum proto_window_op {
 	PROTO_WINDOW_MAP,    /* with the file: offset, len, writable */
 	PROTO_WINDOW_GROW,   /* gpa, distance, len */
-	PROTO_WINDOW_DUP,    /* gpa, len */
 	PROTO_WINDOW_ATTACH, /* shmid, flags */
 	PROTO_WINDOW_UNDO    /* the last answer */
 };

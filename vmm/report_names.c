@@ -15,7 +15,6 @@ const char *report_call_name(unsigned nr)
 		[ABI_CALL_MAP_FILE] = "map_file",
 		[ABI_CALL_WINDOW_FAULT] = "window_fault",
 		[ABI_CALL_WINDOW_GROW] = "window_grow",
-		[ABI_CALL_WINDOW_DUP] = "window_dup",
 		[ABI_CALL_SHMAT] = "shared_attach",
 		[ABI_CALL_SHMSIZE] = "shared_size",
 	};

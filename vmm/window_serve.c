@@ -78,10 +78,6 @@ static int request_once(struct window *w, const struct proto_window *packet, int
 	case PROTO_WINDOW_GROW:
 		return window_more(w, packet->gpa, packet->distance, packet->len, &answer->at,
 			&answer->offset, lend);
-	case PROTO_WINDOW_DUP:
-		answer->at.gpa = packet->gpa;
-		answer->at.len = packet->len;
-		return window_dup(w, packet->gpa, packet->len);
 	case PROTO_WINDOW_ATTACH:
 		return window_attach(w, packet->shmid, packet->flags, &answer->at);
 	default:

@@ -134,6 +134,12 @@ enum {
 	ABI_LOG_MAP = 1,
 	ABI_LOG_UNMAP = 2,
 	ABI_LOG_UNMAP_WINDOW = 3, /* of the window: any multiple of 4 KiB */
+	/*
+	 * Of a copy (fork_proc), until it is GO: what it has inherited of the window there
+	 * stays. Its records ascend by address, and what lies between them goes: the copy has
+	 * mapped what the LWK has, and nothing else.
+	 */
+	ABI_LOG_KEEP_WINDOW = 4,
 };
 struct abi_log_rec {
 	uint64_t va;
@@ -268,7 +274,9 @@ struct abi_proc {
  * files of the host. One (device, inode, offset) has one gpa there, congruent to the offset
  * modulo 2 MiB. The VMM counts references by 4 KiB page: each of ABI_CALL_MAP_FILE and the like
  * adds one to every page that it answers; a record of the reclaim ring drops one from every
- * page of [gpa, gpa + len). Nothing of a window record comes back through `clean`.
+ * page of [gpa, gpa + len), or adds one (HOLD) to pages that have some. Records that add count
+ * at once, in the order of the ring, so that no later one has dropped the last reference by
+ * then. Nothing of a window record comes back through `clean`.
  */
 struct abi_window_answer { /* mbox.arg[] of a call that succeeded */
 	uint64_t gpa;      /* of the first page */
@@ -287,12 +295,16 @@ struct abi_window_answer { /* mbox.arg[] of a call that succeeded */
  * single consumer.
  */
 #define ABI_RECLAIM_RECORDS 4096
+enum {
+	ABI_RECLAIM_FREE = 0,
+	ABI_RECLAIM_HOLD = 1, /* of the window: gpa and len alone count */
+};
 struct abi_reclaim_rec {
 	uint64_t gpa, len;
 	uint64_t va;
 	uint64_t pos;
 	uint32_t proc;
-	uint32_t pad;
+	uint32_t op;
 };
 struct abi_ring {
 	uint64_t head; /* published by the producer: records ever appended */

@@ -54,9 +54,8 @@ enum {
 	/* va, gpa of a page that is held, signed distance in bytes from it in the file, bytes,
 	 * 1: writable (as was answered). Maps more of a file whose descriptor may be gone. */
 	ABI_CALL_WINDOW_GROW,
-	ABI_CALL_WINDOW_DUP, /* va, gpa, bytes: one more reference to each page */
-	ABI_CALL_SHMAT,      /* shmid, va, SHM_* flags, bytes */
-	ABI_CALL_SHMSIZE,    /* shmid: bytes of the segment, or -errno */
+	ABI_CALL_SHMAT,   /* shmid, va, SHM_* flags, bytes */
+	ABI_CALL_SHMSIZE, /* shmid: bytes of the segment, or -errno */
 	ABI_CALL_WINDOW_END
 };
 _Static_assert(ABI_CALL_WINDOW_END <= 512, "more than ABI_MAX_CALLS");

@@ -234,7 +234,8 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 	u32 prot = model_page(from)->prot;
 	bool beyond = model_page(from)->beyond;
 	u32 policy = model_page(from)->policy, window = model_page(from)->window;
-	bool nowrite = model_page(from)->nowrite;
+	bool nowrite = model_page(from)->nowrite, nofork = model_page(from)->nofork;
+	bool wipe = model_page(from)->wipe;
 
 	if (to == from) {
 		if (new_len < old_len)
@@ -246,6 +247,7 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 			model_beyond(from, from + new_len);
 		if (window)
 			model_window(from, from + new_len, window - 1, nowrite);
+		model_fork_flags(from, from + new_len, nofork, wipe);
 		return;
 	}
 	if (fixed)
@@ -257,6 +259,7 @@ static void remapped(u64 from, u64 old_len, u64 to, u64 new_len, bool fixed, boo
 		model_beyond(to, to + new_len);
 	if (window)
 		model_window(to, to + new_len, window - 1, nowrite);
+	model_fork_flags(to, to + new_len, nofork, wipe);
 	model_unmap(from, from + old_len);
 	area_add(to, new_len);
 }
@@ -308,7 +311,7 @@ void call_random(void)
 {
 	struct area a = part_pick();
 
-	switch (sim_random(24)) {
+	switch (sim_random(25)) {
 	case 0 ... 2:
 		call_mmap();
 		break;
@@ -338,6 +341,9 @@ void call_random(void)
 		break;
 	case 20 ... 23:
 		call_window();
+		break;
+	case 24:
+		call_fork();
 		break;
 	case 15:
 		call_on_vdso();

@@ -44,6 +44,11 @@ static inline void expect(const char *call, s64 ret, s64 wanted)
 /* mm_call_window.c */
 void call_window(void);
 void call_munmap(u64 va, u64 len);
+/* mm_call_fork.c */
+void call_fork(void);
+void call_fork_advice(void);
+/* The child, if there is one, ends. */
+void fork_end(void);
 /* mm_call_look.c */
 void call_madvise(void);
 void call_mincore(void);

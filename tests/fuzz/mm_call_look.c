@@ -24,6 +24,11 @@ void call_madvise(void)
 	static const u8 advices[] = {
 		DONTNEED, DONTNEED, DONTNEED, POPULATE_READ, POPULATE_WRITE, 3, 8, REMOVE, 14};
 	struct area a = part_pick();
+
+	if (sim_random(3) == 0) {
+		call_fork_advice();
+		return;
+	}
 	u64 advice = advices[sim_random(sizeof(advices))];
 	bool mapped = !model_any(a.va, a.va + a.len, PAGE_UNMAPPED), good = mapped,
 	     excused = false;

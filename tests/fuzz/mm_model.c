@@ -17,8 +17,8 @@ struct granule {
 };
 
 static struct granule **granules; /* by va >> 21 */
-static struct granule *list[1 << 17];
-static u64 nlist;
+static struct granule *list[1 << 17], *child[1 << 17];
+static u64 nlist, nchild;
 
 static struct granule *granule(u64 va)
 {
@@ -144,6 +144,64 @@ void model_lazy(u64 start, u64 end)
 {
 	FOR_PAGES(p, va, start, end)
 	p->lazy = p->state == PAGE_MAPPED;
+}
+
+void model_fork_flags(u64 start, u64 end, bool nofork, bool wipe)
+{
+	FOR_PAGES(p, va, start, end)
+	{
+		p->nofork = nofork;
+		p->wipe = wipe;
+	}
+}
+
+static void page_fork(struct page *p)
+{
+	if (p->nofork)
+		*p = (struct page){0};
+	if (p->wipe) {
+		p->tag = 0;
+		p->lazy = true;
+	}
+}
+
+void model_fork(void)
+{
+	for (nchild = 0; nchild < nlist; nchild++) {
+		struct granule *g = malloc(sizeof(*g));
+
+		*g = *list[nchild];
+		for (u64 i = 0; i < PAGES; i++)
+			page_fork(&g->page[i]);
+		child[nchild] = g;
+	}
+}
+
+void model_forget_child(void)
+{
+	while (nchild)
+		free(child[--nchild]);
+}
+
+void model_become_child(void)
+{
+	model_clear();
+	for (; nlist < nchild; nlist++) {
+		list[nlist] = child[nlist];
+		granules[list[nlist]->va / BLOCK_SIZE] = list[nlist];
+	}
+	nchild = 0;
+}
+
+void model_each_tag(u64 start, u64 end, void (*fn)(u64 va))
+{
+	for (u64 at = start; at < end; at += BLOCK_SIZE) {
+		const struct granule *g = granules[at / BLOCK_SIZE];
+
+		for (u64 i = 0; g && i < PAGES; i++)
+			if (g->page[i].tag)
+				fn(at + i * PAGE_SIZE);
+	}
 }
 
 void model_copy(u64 from, u64 to, u64 len)

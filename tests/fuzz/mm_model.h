@@ -9,12 +9,13 @@ enum page_state { PAGE_UNMAPPED, PAGE_MAPPED, PAGE_KERNEL /* time page, vDSO */ 
 
 struct page {
 	u8 state, prot;
-	u8 lazy;    /* may fault: committed at first touch, or there was no memory */
-	u8 beyond;  /* behind the end of the file it maps: SIGBUS */
-	u16 policy; /* mm_call_policy.c */
-	u8 nowrite; /* of the window, and its descriptor does not allow writing */
-	u32 window; /* 1 + the page of which file it is (sim_window.c); 0: RAM */
-	u32 tag;    /* what is in it: model_fill(); 0: zeroes */
+	u8 lazy;         /* may fault: committed at first touch, or there was no memory */
+	u8 beyond;       /* behind the end of the file it maps: SIGBUS */
+	u16 policy;      /* mm_call_policy.c */
+	u8 nowrite;      /* of the window, and its descriptor does not allow writing */
+	u8 nofork, wipe; /* MADV_DONTFORK, MADV_WIPEONFORK */
+	u32 window;      /* 1 + the page of which file it is (sim_window.c); 0: RAM */
+	u32 tag;         /* what is in it: model_fill(); 0: zeroes */
 };
 
 const struct page *model_page(u64 va);
@@ -38,6 +39,14 @@ void model_tag(u64 va, u32 tag);
 void model_policy(u64 start, u64 end, u32 number);
 /* There was, or is, little memory: what is mapped may have to be touched first. */
 void model_lazy(u64 start, u64 end);
+
+void model_fork_flags(u64 start, u64 end, bool nofork, bool wipe);
+/* Remembers what a child that is made now has; then that is what should be. */
+void model_fork(void);
+void model_become_child(void);
+void model_forget_child(void);
+/* Each page of the range that has something in it. */
+void model_each_tag(u64 start, u64 end, void (*fn)(u64 va));
 
 /* The content of a page with this tag, and if a page has it. */
 void model_fill(u64 *words, u32 tag);

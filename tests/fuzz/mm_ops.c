@@ -304,8 +304,10 @@ static void check_counts(const struct mm *mm)
 static void check(void)
 {
 	sim_tlb_check();
-	host_check(sim_proc.mm->committed);
+	host_check(sim_proc.mm->committed + (sim_child.mm ? sim_child.mm->committed : 0));
 	check_counts(sim_proc.mm);
+	if (sim_child.mm)
+		check_counts(sim_child.mm);
 	window_check();
 	policy_verify();
 }
@@ -335,6 +337,7 @@ void ops_end(void)
 		check();
 	}
 	sim_trace("end");
+	fork_end();
 	for (u32 i = 0; i < SIM_CORES; i++)
 		sim_core_idle(i);
 	mm_destroy(&sim_proc);

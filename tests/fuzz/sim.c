@@ -22,7 +22,7 @@ static u64 cr3[SIM_CORES];
 static u32 running; /* index of the core whose GS base is set */
 static u64 boot_table, ram;
 
-struct process sim_proc;
+struct process sim_proc, sim_child;
 bool sim_zero_in_place;
 
 /* ---- the run ---- */
@@ -221,6 +221,20 @@ void sim_core_idle(u32 core)
 	mm_load(NULL);
 }
 
+void sim_become_child(void)
+{
+	struct process maker;
+
+	for (u32 i = 0; i < SIM_CORES; i++)
+		sim_core_idle(i);
+	mm_destroy(&sim_proc);
+	maker = sim_proc;
+	sim_proc = sim_child;
+	sim_child = maker;
+	run_on(0);
+	sim_leave();
+}
+
 static void cores_boot(void)
 {
 	struct abi_share *share = (void *)(SIM_ARENA + (1 << 20));
@@ -232,6 +246,8 @@ static void cores_boot(void)
 	boot_table = SIM_GPA;
 	((u64 *)SIM_ARENA)[511] = PTE_PRESENT;
 	sim_proc.share = &share->proc[0];
+	sim_child.share = &share->proc[1];
+	sim_child.index = 1;
 	for (u32 i = 0; i < SIM_CORES; i++) {
 		cores[i].self = &cores[i];
 		cores[i].index = i;

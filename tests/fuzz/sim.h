@@ -27,6 +27,8 @@ struct sim_range {
 enum sim_kind { SIM_READ, SIM_WRITE, SIM_EXEC };
 
 extern struct process sim_proc;
+/* A copy of it, not used until it takes its place; mm NULL: none. Their indices are 0 and 1. */
+extern struct process sim_child;
 
 /* Random numbers of this run. */
 u64 sim_random(u64 below);
@@ -42,6 +44,8 @@ void sim_boot(const struct sim_range *ranges, u32 n);
 /* The core that runs now enters the kernel, and goes back to the program. */
 void sim_enter(void);
 void sim_leave(void);
+/* The child takes the place of its maker, which is destroyed. */
+void sim_become_child(void);
 /* Another core runs; what it leaves behind is in the program or, idle, in the kernel. */
 void sim_switch_core(void);
 /* A core idles, on the boot tables. */
@@ -61,6 +65,8 @@ bool sim_tlb_holds(u64 gpa, u64 len, bool writable);
 bool sim_tlb_holds_va(u64 va, u64 len);
 /* A page table is freed: no core's caches of upper entries can lead to it. */
 void sim_table_check(u64 gpa);
+/* While the child is made. */
+extern bool sim_copying;
 /* While the kernel zeroes pages that stay mapped (MADV_DONTNEED). */
 extern bool sim_zero_in_place;
 
@@ -80,11 +86,15 @@ bool window_is(u64 gpa);
 /* The file gets another length. */
 void window_truncate(u32 file, u32 pages);
 void window_boot(void);
-void window_log_unmap(u64 va, u64 len);
+void window_log_unmap(u32 proc, u64 va, u64 len);
+/* A copy keeps what its maker has there. */
+void window_log_keep(u32 proc, u64 va, u64 len);
 /* The proxy has something of a file in [va, va+len). */
 bool window_maps(u64 va, u64 len);
 /* The same for the GiBs that [start, end) touches. */
 bool window_maps_gib(u64 start, u64 end);
+/* One more reference for each page, which has some. */
+void window_hold(u64 gpa, u64 len);
 /* A reference is dropped for each page: its record came, and then it is done. */
 void window_put(u64 gpa, u64 len);
 /* The processor used a page that has no memory: true if the kernel was told. */

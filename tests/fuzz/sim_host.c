@@ -7,6 +7,7 @@
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/kmem.h"
+#include "tests/fuzz/mm_model.h"
 #include "tests/fuzz/sim.h"
 
 enum owner { OWNER_NOBODY, OWNER_PROGRAM, OWNER_LEAVING, OWNER_KERNEL };
@@ -20,8 +21,10 @@ struct block {
 
 static struct block *blocks;
 static u64 nblocks, kernel_blocks, first_gpa;
-static u64 *proxy;               /* gpa by va >> 21; 0: nothing */
+static u64 *proxies[2];          /* gpa by va >> 21; 0: nothing */
 static s64 pages_out, items_out; /* kpage_alloc() and kmem_alloc() less what was freed */
+
+bool sim_copying;
 
 static struct abi_reclaim_rec *held;
 static u64 nheld;
@@ -52,7 +55,8 @@ void host_boot(u64 ram, const struct sim_range *ranges, u32 n)
 		nblocks += ranges[i].size / BLOCK_SIZE;
 	blocks = calloc(nblocks, sizeof(*blocks));
 	held = calloc(HELD_MAX, sizeof(*held));
-	proxy = reserve(ABI_USER_END / BLOCK_SIZE * sizeof(*proxy));
+	for (u32 i = 0; i < 2; i++)
+		proxies[i] = reserve(ABI_USER_END / BLOCK_SIZE * sizeof(*proxies[i]));
 
 	struct block *b = blocks;
 
@@ -66,12 +70,12 @@ void host_boot(u64 ram, const struct sim_range *ranges, u32 n)
 
 u64 host_proxy_block(u64 va)
 {
-	return proxy[va / BLOCK_SIZE];
+	return proxies[sim_proc.index][va / BLOCK_SIZE];
 }
 
 void *host_proxy_ptr(u64 va)
 {
-	u64 block = proxy[va / BLOCK_SIZE];
+	u64 block = host_proxy_block(va);
 
 	return block ? (u8 *)gpa_to_ptr(block) + (va & (BLOCK_SIZE - 1)) : NULL;
 }
@@ -102,16 +106,28 @@ u32 host_node(u64 gpa)
 	return block_of(gpa, "node")->node;
 }
 
-static void log_map(u64 va, u64 len, u64 gpa)
+/* The copy's block gets what its maker's has. */
+static void page_copy(u64 va)
 {
-	policy_check(va, block_of(gpa, "log")->node, block_of(gpa, "log")->gib);
+	u64 to = proxies[sim_child.index][va / BLOCK_SIZE], in = va & (BLOCK_SIZE - 1);
+
+	if (host_proxy_ptr(va))
+		memcpy((u8 *)gpa_to_ptr(to) + in, host_proxy_ptr(va), PAGE_SIZE);
+}
+
+static void log_map(u32 proc, u64 va, u64 len, u64 gpa)
+{
+	u64 *proxy = proxies[proc];
+
+	if (proc == sim_proc.index)
+		policy_check(va, block_of(gpa, "log")->node, block_of(gpa, "log")->gib);
 	for (u64 at = 0; at < len; at += BLOCK_SIZE) {
 		struct block *b = block_of(gpa + at, "log");
 
 		if (b->owner != OWNER_NOBODY)
 			sim_fail("log: block %lx goes to va %lx, it is %d of va %lx", gpa + at,
 				va + at, b->owner, b->va);
-		if (window_maps(va + at, BLOCK_SIZE))
+		if (proc == sim_proc.index && window_maps(va + at, BLOCK_SIZE))
 			sim_fail("log: va %lx gets RAM, and has something of the window",
 				va + at);
 		if (proxy[(va + at) / BLOCK_SIZE])
@@ -123,11 +139,15 @@ static void log_map(u64 va, u64 len, u64 gpa)
 		b->va = va + at;
 		proxy[(va + at) / BLOCK_SIZE] = gpa + at;
 	}
+	if (proc == sim_child.index)
+		model_each_tag(va, va + len, page_copy);
 }
 
-static void log_unmap(u64 va, u64 len)
+static void log_unmap(u32 proc, u64 va, u64 len)
 {
-	if (sim_tlb_holds_va(va, len))
+	u64 *proxy = proxies[proc];
+
+	if (proc == sim_proc.index && sim_tlb_holds_va(va, len))
 		sim_fail("log: va %lx is unmapped while a core can still use it", va);
 	for (u64 at = va; at < va + len; at += BLOCK_SIZE) {
 		u64 gpa = proxy[at / BLOCK_SIZE];
@@ -139,21 +159,39 @@ static void log_unmap(u64 va, u64 len)
 	}
 }
 
+/* Those of a copy that is being made ascend. */
+static void order_check(const struct process *proc, u64 va, u64 len)
+{
+	static u64 copied;
+
+	if (proc != &sim_child || !sim_copying) {
+		copied = 0;
+		return;
+	}
+	if (va < copied)
+		sim_fail("log: va %lx of a copy comes after %lx", va, copied);
+	copied = va + len;
+}
+
 u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 {
 	const struct abi_ring *ring = &machine.share->reclaim;
 
-	u64 unit = op == ABI_LOG_UNMAP_WINDOW ? PAGE_SIZE : BLOCK_SIZE;
+	bool window = op == ABI_LOG_UNMAP_WINDOW || op == ABI_LOG_KEEP_WINDOW;
+	u64 unit = window ? PAGE_SIZE : BLOCK_SIZE;
 
-	if (proc != &sim_proc || (va | len) & (unit - 1) || !len || va >= ABI_USER_END ||
-		va < PAGE_SIZE)
+	order_check(proc, va, len);
+	if ((proc != &sim_proc && proc != &sim_child) || (va | len) & (unit - 1) || !len ||
+		va >= ABI_USER_END || va < PAGE_SIZE)
 		sim_fail("log: op %u va %lx len %lx", op, va, len);
 	if (op == ABI_LOG_UNMAP_WINDOW)
-		window_log_unmap(va, len);
+		window_log_unmap(proc->index, va, len);
+	else if (op == ABI_LOG_KEEP_WINDOW)
+		window_log_keep(proc->index, va, len);
 	else if (op == ABI_LOG_MAP)
-		log_map(va, len, gpa);
+		log_map(proc->index, va, len, gpa);
 	else
-		log_unmap(va, len);
+		log_unmap(proc->index, va, len);
 	/* The real janitor works meanwhile. */
 	if (ring->head - ring->tail > ABI_RECLAIM_RECORDS / 2)
 		host_janitor(false);
@@ -161,6 +199,11 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 }
 
 /* Nobody else comes while it waits; but who asks must look again. */
+bool log_drains(const struct process *proc)
+{
+	return proc;
+}
+
 bool log_room(struct process *proc)
 {
 	if (proc != &sim_proc)
@@ -239,6 +282,10 @@ static void take(void)
 		const struct abi_reclaim_rec *rec =
 			&ring->rec[ring->tail % ABI_RECLAIM_RECORDS];
 
+		if (rec->op == ABI_RECLAIM_HOLD) {
+			window_hold(rec->gpa, rec->len);
+			continue;
+		}
 		for (u64 at = 0; at < rec->len && !window_is(rec->gpa); at += BLOCK_SIZE) {
 			const struct block *b = block_of(rec->gpa + at, "reclaim");
 
@@ -249,7 +296,7 @@ static void take(void)
 				sim_fail("reclaim: block %lx for va %lx is %d of va %lx",
 					rec->gpa + at, rec->va + at, b->owner, b->va);
 		}
-		if (rec->pos > sim_proc.share->log_head)
+		if (rec->pos > machine.share->proc[rec->proc].log_head)
 			sim_fail("reclaim: position %lu is not in the log yet", rec->pos);
 		if (nheld == HELD_MAX)
 			sim_fail("reclaim: %lu records", nheld);

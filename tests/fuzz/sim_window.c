@@ -9,6 +9,7 @@
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/sched.h"
+#include "guest-lwk/vma.h"
 #include "tests/fuzz/sim.h"
 
 /* In the window each chunk of a file has a place of its own, in an order that is not the
@@ -18,10 +19,11 @@
 #define CHUNKS      (WINDOW_FILES * FILE_CHUNKS)
 #define PAGES       (CHUNKS * CHUNK_PAGES)
 
-static u32 file_pages[WINDOW_FILES];           /* its length */
-static u32 refs[PAGES];                        /* by page of the window */
-static u32 *proxy[ABI_USER_END / BLOCK_SIZE];  /* by granule: 1 + page of the window */
-static u32 gib_pages[ABI_USER_END / GIB_SIZE]; /* how many of those a GiB has */
+static u32 file_pages[WINDOW_FILES]; /* its length */
+static u32 refs[PAGES];              /* by page of the window */
+/* By process and granule: 1 + page of the window; and by GiB, how many there are. */
+static u32 *proxies[2][ABI_USER_END / BLOCK_SIZE];
+static u32 gib_pages[2][ABI_USER_END / GIB_SIZE];
 
 /* Two chunks of a file follow each other, the next two are elsewhere. */
 static u32 chunk_swap(u32 chunk)
@@ -73,27 +75,32 @@ void window_truncate(u32 file, u32 pages)
 	file_pages[file] = pages;
 }
 
-static u32 *proxy_page(u64 va)
+static u32 *page_of(u32 proc, u64 va)
 {
-	u32 **granule = &proxy[va / BLOCK_SIZE];
+	u32 **granule = &proxies[proc][va / BLOCK_SIZE];
 
 	if (!*granule)
 		*granule = calloc(CHUNK_PAGES, sizeof(**granule));
 	return &(*granule)[va / PAGE_SIZE % CHUNK_PAGES];
 }
 
-static void proxy_set(u64 va, u32 value)
+static u32 *proxy_page(u64 va)
 {
-	u32 *at = proxy_page(va);
+	return page_of(sim_proc.index, va);
+}
 
-	gib_pages[va / GIB_SIZE] += !!value - !!*at;
+static void proxy_set(u32 proc, u64 va, u32 value)
+{
+	u32 *at = page_of(proc, va);
+
+	gib_pages[proc][va / GIB_SIZE] += !!value - !!*at;
 	*at = value;
 }
 
 bool window_maps_gib(u64 start, u64 end)
 {
 	for (u64 i = start / GIB_SIZE; i < ALIGN_UP(end, GIB_SIZE) / GIB_SIZE; i++)
-		if (gib_pages[i])
+		if (gib_pages[sim_proc.index][i])
 			return true;
 	return false;
 }
@@ -101,19 +108,34 @@ bool window_maps_gib(u64 start, u64 end)
 bool window_maps(u64 va, u64 len)
 {
 	for (u64 at = va; at < va + len; at += PAGE_SIZE)
-		if (!proxy[at / BLOCK_SIZE])
+		if (!proxies[sim_proc.index][at / BLOCK_SIZE])
 			at = ALIGN_DOWN(at, BLOCK_SIZE) + BLOCK_SIZE - PAGE_SIZE;
 		else if (*proxy_page(at))
 			return true;
 	return false;
 }
 
-void window_log_unmap(u64 va, u64 len)
+void window_log_unmap(u32 proc, u64 va, u64 len)
 {
-	if (sim_tlb_holds_va(va, len))
+	if (proc == sim_proc.index && sim_tlb_holds_va(va, len))
 		sim_fail("log: va %lx is unmapped while a core can still use it", va);
 	for (u64 at = va; at < va + len; at += PAGE_SIZE)
-		proxy_set(at, 0);
+		proxy_set(proc, at, 0);
+}
+
+void window_log_keep(u32 proc, u64 va, u64 len)
+{
+	if (proc != sim_child.index || !sim_copying)
+		sim_fail("log: va %lx is kept, which is no copy's", va);
+	for (u64 at = va; at < va + len; at += PAGE_SIZE)
+		proxy_set(proc, at, *proxy_page(at));
+}
+
+void window_hold(u64 gpa, u64 len)
+{
+	for (u64 at = gpa; at < gpa + len; at += PAGE_SIZE)
+		if (!window_has(at) || !refs[gpa_page(at)]++)
+			sim_fail("hold: page %lx of the window has no reference", at);
 }
 
 void window_put(u64 gpa, u64 len)
@@ -149,7 +171,7 @@ static s64 answer(struct fwd_whole *call, u64 va, u32 page, u64 len, bool writab
 	for (u64 at = 0; at < a.len; at += PAGE_SIZE, page++) {
 		if (host_proxy_ptr(va + at))
 			sim_fail("va %lx gets something of the window, and has RAM", va + at);
-		proxy_set(va + at, 1 + page);
+		proxy_set(sim_proc.index, va + at, 1 + page);
 		refs[page]++;
 		a.inside += window_inside(page) && a.inside == at ? PAGE_SIZE : 0;
 	}
@@ -230,23 +252,35 @@ bool sched_wake(struct thread *t)
 
 /* ---- what must be true ---- */
 
+/* The pages that a process has, each where its proxy has it. */
+static u64 entries_check(const struct process *proc)
+{
+	u64 mapped = 0;
+
+	for (const struct vma *v = proc->mm->first; v; v = v->next) {
+		for (u64 at = v->start; v->flags & VMA_WINDOW && at < v->end; at += PAGE_SIZE) {
+			u64 gpa = mm_window_gpa(proc->mm, at);
+
+			if (!gpa || *page_of(proc->index, at) != 1 + gpa_page(gpa))
+				sim_fail("process %u, va %lx: page %lx, the proxy has %u",
+					proc->index, at, gpa, *page_of(proc->index, at));
+			mapped++;
+		}
+	}
+	return mapped;
+}
+
 void window_check(void)
 {
-	struct window_part part = {0};
-	u64 mapped = 0, counted = 0;
+	u64 mapped = entries_check(&sim_proc), counted = 0, held = host_window_held();
 
-	while (mm_window_next(sim_proc.mm, part.va + part.len, &part)) {
-		mapped += part.len / PAGE_SIZE;
-		for (u64 at = 0; at < part.len; at += PAGE_SIZE)
-			if (*proxy_page(part.va + at) != 1 + gpa_page(part.gpa + at))
-				sim_fail("va %lx: another page than the proxy has",
-					part.va + at);
-	}
+	if (sim_child.mm)
+		mapped += entries_check(&sim_child);
 	for (u32 i = 0; i < PAGES; i++)
 		counted += refs[i];
-	if (counted != mapped + host_window_held())
+	if (counted != mapped + held)
 		sim_fail("%lu references: %lu in entries, %lu on their way back", counted,
-			mapped, host_window_held());
+			mapped, held);
 }
 
 void window_check_gone(void)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/janitor.h"
@@ -13,6 +14,8 @@
 #define BLOCK    0x1000u
 #define VA       0x7000000u
 #define PROC     3
+/* Far from its RAM. */
+#define WINDOW_GPA (5ULL << 30)
 
 static struct abi_share *share;
 static struct gpa_map map;
@@ -138,6 +141,49 @@ START_TEST(test_other_calls_do_not_hold)
 }
 END_TEST
 
+/* One more reference each, at once, however long those that go must wait. */
+START_TEST(test_hold)
+{
+	const struct abi_reclaim_rec hold = {
+		.gpa = WINDOW_GPA, .len = 2 * ABI_PAGE, .op = ABI_RECLAIM_HOLD};
+	struct abi_reclaim_rec drop = {
+		.gpa = WINDOW_GPA, .len = 2 * ABI_PAGE, .pos = 11, .proc = PROC};
+	struct window_file file = {memfd_create("hold", 0), true, 0, 2 * ABI_PAGE};
+	struct abi_window_answer at;
+	struct problem problem;
+	struct window w;
+
+	ck_assert_int_eq(ftruncate(file.fd, 2 * ABI_PAGE), 0);
+	ck_assert_int_eq(window_create(&w, WINDOW_GPA, WINDOW_CHUNK, &problem), 0);
+	ck_assert_int_eq(window_map(&w, &file, &at), 0);
+	ck_assert_uint_eq(at.gpa, WINDOW_GPA);
+	janitor_init(j, share, &map, &w, bell);
+	share->reclaim.rec[share->reclaim.head++] = hold;
+	share->reclaim.rec[share->reclaim.head++] = drop;
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert_uint_eq(share->reclaim.tail, 2);
+	ck_assert_uint_eq(j->rejected, 0);
+	ck_assert(!janitor_owes(j, 0));
+	share->proc[PROC].log_applied = 11;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(window_use(&w).pages, 2); /* the first ones, or the held ones */
+	share->reclaim.rec[share->reclaim.head++] = drop;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(window_use(&w).pages, 0);
+	/* What nobody has, or is no page of the window, is not held. */
+	share->reclaim.rec[share->reclaim.head++] = hold;
+	share->reclaim.rec[share->reclaim.head] = hold;
+	share->reclaim.rec[share->reclaim.head++].gpa = 0;
+	share->reclaim.rec[share->reclaim.head] = drop;
+	share->reclaim.rec[share->reclaim.head++].op = 7;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(j->rejected, 3);
+	ck_assert_uint_eq(window_use(&w).pages, 0);
+	window_destroy(&w);
+	close(file.fd);
+}
+END_TEST
+
 START_TEST(test_dead_process)
 {
 	call(0, ABI_MBOX_RUNNING, 9, VA, VA + RAM_SIZE);
@@ -242,6 +288,7 @@ int main(void)
 	tcase_add_test(t, test_waits_for_call);
 	tcase_add_test(t, test_other_calls_do_not_hold);
 	tcase_add_test(t, test_waits_for_peer);
+	tcase_add_test(t, test_hold);
 	tcase_add_test(t, test_dead_process);
 	tcase_add_test(t, test_clean_ring_full);
 	tcase_add_test(t, test_nonsense);

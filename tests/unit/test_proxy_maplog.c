@@ -118,6 +118,38 @@ START_TEST(a_position_that_is_not_there)
 }
 END_TEST
 
+/* Inherited: a block to be copied, something of the window, and what the copy does not have. */
+START_TEST(a_copy)
+{
+	const uint64_t end = VA + 8 * BLOCK;
+	uint64_t pos;
+
+	ck_assert_ptr_ne(mmap((void *)VA, 8 * BLOCK, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		MAP_FAILED);
+	memcpy((char *)VA + 2 * BLOCK, "copied", sizeof("copied"));
+	memcpy((char *)VA + 5 * BLOCK + 4096, "kept", sizeof("kept"));
+	mlog.copies = true;
+	mlog.lo = mlog.copied = VA;
+	mlog.hi = end;
+	append(ABI_LOG_MAP, VA + 2 * BLOCK, BLOCK, BLOCK);
+	pos = append(ABI_LOG_KEEP_WINDOW, VA + 5 * BLOCK + 4096, 4096, 0);
+	ck_assert_int_eq(maplog_apply(&mlog, pos, &problem), 0);
+	ck_assert_str_eq(ram + BLOCK, "copied");
+	ck_assert_str_eq((char *)VA + 2 * BLOCK, "copied");
+	ck_assert(mapped(end - BLOCK));
+	ck_assert_int_eq(maplog_copied(&mlog, &problem), 0);
+	ck_assert_str_eq((char *)VA + 5 * BLOCK + 4096, "kept");
+	for (uint64_t at = VA; at < end; at += 4096)
+		ck_assert_int_eq(mapped(at), (at >= VA + 2 * BLOCK && at < VA + 3 * BLOCK) ||
+						     at == VA + 5 * BLOCK + 4096);
+	/* From now on nothing else goes. */
+	pos = append(ABI_LOG_MAP, VA + 7 * BLOCK, BLOCK, 0);
+	ck_assert_int_eq(maplog_apply(&mlog, pos, &problem), 0);
+	ck_assert(mapped(VA + 2 * BLOCK) && mapped(VA + 5 * BLOCK + 4096));
+}
+END_TEST
+
 static void *wait_main(void *arg)
 {
 	maplog_wait(&mlog, *(uint64_t *)arg);
@@ -174,6 +206,7 @@ int main(void)
 	tcase_add_test(tc, the_ring_turns);
 	tcase_add_loop_test(tc, what_the_guest_may_not, 0, 8);
 	tcase_add_test(tc, a_position_that_is_not_there);
+	tcase_add_test(tc, a_copy);
 	tcase_add_loop_test(tc, waiters_are_woken, 0, 12);
 	tcase_add_test(tc, acknowledge_then_close);
 	suite_add_tcase(suite, tc);

@@ -222,9 +222,6 @@ START_TEST(more_of_a_closed_file)
 	ck_assert_int_eq(tell(AT + 5 * PAGE, 6), 6);
 	ck_assert_mem_eq(fake_memory(&f, BUF), "third", 6);
 	ck_assert_int_eq(call(ABI_CALL_WINDOW_GROW, AT, gpa + PAGE, 0, PAGE, 1, 0), -EFAULT);
-	ck_assert_int_eq(call(ABI_CALL_WINDOW_DUP, AT, gpa, PAGE, 0, 0, 0), 0);
-	ck_assert_int_eq(call(ABI_CALL_WINDOW_DUP, AT, gpa + PAGE, PAGE, 0, 0, 0), -EFAULT);
-	window_put(&w, gpa, PAGE);
 	window_put(&w, gpa, PAGE);
 	window_put(&w, gpa + 2 * PAGE, PAGE);
 	ck_assert_uint_eq(window_use(&w).pages, 0);

@@ -167,19 +167,13 @@ START_TEST(a_file_travels)
 	ck_assert_int_ge(lent, 0);
 	ck_assert_int_eq(pwrite(lent, "same", 4, 0), 4);
 	ck_assert_int_eq(memcmp(w.host, "same", 4), 0);
-	begin(ABI_MBOX_RUNNING);
-	ck_assert_int_eq(
-		ask((struct proto_window){.op = PROTO_WINDOW_DUP, .gpa = GPA, .len = 3 * PAGE},
-			-1),
-		0);
 	window_put(&w, GPA, 3 * PAGE);
 	use = window_use(&w);
-	ck_assert_uint_eq(use.pages, 3);
-	ck_assert_uint_eq(use.requests, 3);
+	ck_assert_uint_eq(use.pages, 1);
+	ck_assert_uint_eq(use.requests, 2);
 	/* Undone: what the proxy could not map. */
 	ck_assert_int_eq(ask((struct proto_window){.op = PROTO_WINDOW_UNDO}, -1), 0);
 	ck_assert_int_eq(ask((struct proto_window){.op = PROTO_WINDOW_UNDO}, -1), 0); /* once */
-	window_put(&w, GPA + 2 * PAGE, PAGE);
 	ck_assert_uint_eq(window_use(&w).pages, 0);
 }
 END_TEST
@@ -197,7 +191,7 @@ START_TEST(refusals_are_answers)
 	send_fds(&packet, sizeof(packet), pair, 2);
 	ck_assert_int_eq(hear(), -ENFILE);
 	/* One where none belongs. */
-	ck_assert_int_eq(ask((struct proto_window){.op = PROTO_WINDOW_DUP}, pair[0]), -EFAULT);
+	ck_assert_int_eq(ask((struct proto_window){.op = PROTO_WINDOW_GROW}, pair[0]), -EFAULT);
 	ck_assert_uint_eq(fds(), before);
 	ck_assert_uint_eq(window_use(&w).refused, 5);
 }

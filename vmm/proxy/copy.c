@@ -41,7 +41,7 @@ void copy_describe(struct proxy *p)
 	p->proc->fork_proc = of->common->proc + 1;
 	p->proc->fork_slot = of->slot;
 	p->log.copies = true;
-	p->log.lo = of->common->log->lo;
+	p->log.lo = p->log.copied = of->common->log->lo;
 	p->log.hi = of->common->log->hi;
 }
 
@@ -50,9 +50,11 @@ void copy_born(struct proxy *p)
 	const struct service *of = p->job->copy_of;
 	uint64_t at = of->mbox->arg[1];
 	uint32_t pid = p->pid;
+	struct problem problem = {0};
 	struct iovec local = {&pid, sizeof(pid)}, remote = {(void *)at, sizeof(pid)};
 
-	p->log.copies = false;
+	if (maplog_copied(&p->log, &problem))
+		crew_leave_problem(&p->crew, &problem);
 	/* If the maker has died, its memory may have been another's while we copied it. */
 	if (getppid() != (pid_t)of->common->proxy->pid)
 		kill(getpid(), SIGKILL);

@@ -74,14 +74,42 @@ void maplog_widen(struct maplog *log, uint64_t va, uint64_t len)
 	pthread_mutex_unlock(&log->lock);
 }
 
+/* A copy: what it has inherited before va is not its program's, or has been dealt with. */
+static int inherited_drop(struct maplog *log, uint64_t va, uint64_t end)
+{
+	if (!log->copies)
+		return 0;
+	if (va > log->copied && munmap((void *)log->copied, va - log->copied))
+		return -errno;
+	if (end > log->copied)
+		log->copied = end;
+	return 0;
+}
+
+int maplog_copied(struct maplog *log, struct problem *problem)
+{
+	int err;
+
+	pthread_mutex_lock(&log->lock);
+	err = inherited_drop(log, log->hi, log->hi);
+	log->copies = false;
+	pthread_mutex_unlock(&log->lock);
+	return err ? problem_set(problem, err, EXIT_LWVMM_FAILED,
+			     "proxy: cannot unmap what a child has not: %s", strerror(-err))
+		   : 0;
+}
+
 static int record_map(struct maplog *log, struct abi_log_rec rec)
 {
+	int err = inherited_drop(log, rec.va, rec.va + rec.len);
+
+	if (err)
+		return err;
 	hull_widen(log, rec.va, rec.len);
 	/* A run may go on from one extent to the next. */
 	while (rec.len) {
 		const struct maplog_extent *e = extent_find(log, rec.gpa);
 		uint64_t len;
-		int err;
 
 		if (!e)
 			return -EFAULT;
@@ -109,6 +137,10 @@ static int record_apply(struct maplog *log, const struct abi_log_rec *rec)
 		return -ERANGE;
 	if (rec->op == ABI_LOG_MAP)
 		return record_map(log, *rec);
+	if (rec->op == ABI_LOG_KEEP_WINDOW) {
+		hull_widen(log, rec->va, rec->len);
+		return inherited_drop(log, rec->va, rec->va + rec->len);
+	}
 	if (rec->op != ABI_LOG_UNMAP && rec->op != ABI_LOG_UNMAP_WINDOW)
 		return -EINVAL;
 	return munmap((void *)rec->va, rec->len) ? -errno : 0;

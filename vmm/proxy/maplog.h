@@ -25,8 +25,9 @@ struct maplog {
 	const struct abi_log_rec *rec;
 	unsigned nextents;
 	struct maplog_extent extent[PLAN_MAX_EXTENTS];
-	bool copies; /* of a copy that is not complete: what is mapped gets what is there
-			(copy.h) */
+	bool copies;     /* of a copy that is not complete: what is mapped gets what is there
+			    (copy.h) */
+	uint64_t copied; /* of a copy: below this it has what the LWK has, and nothing else */
 	pthread_mutex_t lock; /* who applies; closed, lo, hi */
 	bool closed;
 	uint64_t lo, hi; /* hull of what was ever mapped */
@@ -51,6 +52,9 @@ int maplog_apply(struct maplog *log, uint64_t pos, struct problem *problem);
 
 /* The window's thread has mapped something of the program's. */
 void maplog_widen(struct maplog *log, uint64_t va, uint64_t len);
+
+/* A copy has applied what the LWK has made for it: the rest of what it has inherited goes. */
+int maplog_copied(struct maplog *log, struct problem *problem);
 
 /* LWK or janitor want everything applied (proc->want_ack)? Does it. */
 int maplog_ack(struct maplog *log, struct problem *problem);

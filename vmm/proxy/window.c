@@ -85,7 +85,6 @@ int64_t window_call(struct window_port *p, struct abi_mbox *mbox, uint32_t slot)
 		return segment_size((int)mbox->arg[0]);
 	case ABI_CALL_MAP_FILE:
 	case ABI_CALL_WINDOW_GROW:
-	case ABI_CALL_WINDOW_DUP:
 	case ABI_CALL_SHMAT:
 		return ask(p, mbox, slot);
 	default:

@@ -301,13 +301,6 @@ static int64_t map_more(struct want *w)
 	return 0;
 }
 
-static int64_t duplicate(struct want *w)
-{
-	w->packet.gpa = w->arg[1];
-	w->packet.len = w->arg[2];
-	return ask(w, PROTO_WINDOW_DUP);
-}
-
 /*
  * Linux attaches whole huge pages, over what lies behind the room that the LWK has made: so
  * there must be none. Only a mapping tells of what pages a segment is: one elsewhere.
@@ -373,8 +366,6 @@ static int64_t request(struct window_port *p)
 		ret = map_file(&w);
 	else if (p->mbox->nr == ABI_CALL_WINDOW_GROW)
 		ret = map_more(&w);
-	else if (p->mbox->nr == ABI_CALL_WINDOW_DUP)
-		ret = duplicate(&w);
 	else if (p->mbox->nr == ABI_CALL_SHMAT)
 		ret = attach(&w);
 	if (w.fd >= 0)

@@ -23,9 +23,9 @@ static const char *const names[ABI_MAX_CALLS] = {
 	ABI_SYSCALLS(NAME)
 		/* The LWK's own calls of its proxy: the window's and those of processes. */
 		[480] = "lwk_map_file",
-	[481] = "lwk_window_fault", [482] = "lwk_window_grow", [483] = "lwk_window_dup",
-	[484] = "lwk_shmat", [485] = "lwk_shmsize", [490] = "lwk_fork", [491] = "lwk_vfork",
-	[492] = "lwk_exec", [493] = "lwk_leave", [494] = "lwk_children"};
+	[481] = "lwk_window_fault", [482] = "lwk_window_grow", [483] = "lwk_shmat",
+	[484] = "lwk_shmsize", [490] = "lwk_fork", [491] = "lwk_vfork", [492] = "lwk_exec",
+	[493] = "lwk_leave", [494] = "lwk_children"};
 static const struct abi_call calls[ABI_MAX_CALLS] = {ABI_SYSCALLS(ABI_CALL_ROW)};
 
 void trace_put(struct trace_out *out, const char *fmt, ...)
