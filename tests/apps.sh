@@ -147,6 +147,9 @@ apps_serial() {
 	app numpy cat env OPENBLAS_NUM_THREADS=2 @ /usr/bin/python3 -c 'import numpy as n
 a = n.random.default_rng(3).random((500, 500))
 print(n.linalg.norm(n.linalg.solve(a @ a.T + 500 * n.eye(500), a)).round(9))'
+	# Pools, shared memory and locks of processes that fork() makes.
+	app_files=$TESTS/apps/processes.py
+	app python-processes cat @ /usr/bin/python3 processes.py
 	app_files=$OUT/apps/water.tpr
 	app gromacs gromacs_result @ gmx -quiet mdrun -s water.tpr -ntmpi 1 -ntomp 2 -reprod -pin off -deffnm run
 	hpcc_input 400 1 1

@@ -309,6 +309,17 @@ exec_many() {
 	timeout -k 5 "$CASE_SECONDS" "$LWVMM" exec "$exec_name" --timeout 1 -- "$tool" hold 180 | sed 's/ .*//'
 }
 
+# Neither when one program has made them, by fork and by posix_spawn, with memory shared with all of them.
+exec_children() {
+	local before after vmm
+	vmm=$(vmm_pid)
+	inside "$(program_path children static)" 0
+	before=$(vmm_holds "$vmm")
+	inside "$(program_path children static)" "$EXEC_CHILDREN"
+	after=$(vmm_holds "$vmm")
+	[ "$before" = "$after" ] && echo 'as before' || echo "$before became $after"
+}
+
 # The table of processes is full; one end makes room. (Less than 1 GiB: a 1 GiB page would be for one process.)
 exec_table_full() {
 	local i pid pids='' failed=''
@@ -452,6 +463,10 @@ cores 2 True' exec_stat
 	check exec-refusals 0 "$exec_refused_texts" exec_refusals
 	check exec-many 0 'as before
 ready' exec_many
+	program_build children static
+	check exec-children 0 "3 children
+$(((EXEC_CHILDREN / 2 + 3) % 256)) children
+as before" exec_children
 	check exec-table-full 6 'lwvmm: guest NAME: all its processes are taken: wait for one to end' exec_table_full
 	check exec-no-process-left 0 1 processes_end
 	check exec-name-in-use 0 "$(echo "$exec_refused_texts" | grep 'in use')" exec_in_use_twice

@@ -9,6 +9,7 @@
 #   LWVMM  the binary [build/lwvmm]        OUT    for programs and results [out/kvm]
 #   CORES  host cores of the guests [0-1]  CASE_SECONDS  at most for one run [60]
 #   SOAK_RUNS  of hello in soak [200]      EXEC_RUNS  in one guest, one after the other [200]
+#   EXEC_CHILDREN  of one program [40]
 cd "$(dirname "$0")/.." || exit 1
 export TESTS="$PWD/tests"
 OUT=${OUT:-out/kvm}
@@ -21,6 +22,7 @@ CASE_SECONDS=${CASE_SECONDS:-60}
 RING=${RING:-kvm}
 SOAK_RUNS=${SOAK_RUNS:-200}
 EXEC_RUNS=${EXEC_RUNS:-200}
+EXEC_CHILDREN=${EXEC_CHILDREN:-40}
 
 . tests/ring.sh
 . tests/host_state.sh
