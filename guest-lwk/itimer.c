@@ -5,6 +5,7 @@
  * stopped or deleted on another core does nothing.
  */
 #include "guest-lwk/itimer.h"
+#include "guest-lwk/clock.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/sys.h"
 
@@ -206,19 +207,46 @@ static s64 which_check(u64 which)
 	return -EINVAL;
 }
 
+/* The caller holds proc->lock. */
+static void real_arm(struct process *proc, u64 deadline_tsc, u64 interval_ns)
+{
+	struct itimer *it = &proc->itimers.real;
+
+	it->proc = proc;
+	it->signo = SIGALRM;
+	it->notify = SIGEV_SIGNAL;
+	itimer_arm(it, deadline_tsc, interval_ns);
+}
+
 /* Sets the real timer and tells what was left of the old setting. */
 static void real_set(u64 ns, u64 interval_ns, u64 *old_left, u64 *old_interval)
 {
 	struct process *proc = current_thread()->proc;
-	struct itimer *it = &proc->itimers.real;
 
 	spin_lock(&proc->lock);
-	it->proc = proc;
-	it->signo = SIGALRM;
-	it->notify = SIGEV_SIGNAL;
-	itimer_left(it, old_left, old_interval);
-	itimer_arm(it, itimer_span(ns), interval_ns);
+	itimer_left(&proc->itimers.real, old_left, old_interval);
+	real_arm(proc, itimer_span(ns), interval_ns);
 	spin_unlock(&proc->lock);
+}
+
+void itimer_bequeath(const struct process *proc, struct abi_alarm *alarm)
+{
+	u64 now, left;
+
+	*alarm = (struct abi_alarm){0};
+	itimer_left(&proc->itimers.real, &left, &alarm->interval_ns);
+	if (left && !clock_ns(ABI_CLOCK_MONOTONIC, &now))
+		alarm->at_ns = ns_add(now, left);
+}
+
+void itimer_inherit(struct process *proc, const struct abi_alarm *alarm)
+{
+	/* Copied in once: the proxy may write to it. */
+	const struct abi_alarm a = *alarm;
+	u64 tsc;
+
+	if (a.at_ns && !clock_to_tsc(ABI_CLOCK_MONOTONIC, a.at_ns, &tsc))
+		real_arm(proc, tsc, a.interval_ns);
 }
 
 s64 sys_setitimer(u64 which, u64 new_value, u64 old_value)

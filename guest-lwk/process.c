@@ -4,7 +4,9 @@
 #include "guest-lwk/process.h"
 #include "guest-lwk/fork.h"
 #include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/children.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/itimer.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process_exec.h"
 #include "guest-lwk/sched.h"
@@ -30,6 +32,16 @@ static bool state_move(struct process *proc, u32 from, u32 to)
 		&proc->share->state, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+static void times_begin(struct process *proc)
+{
+	struct cpu_times before = {0};
+
+	if (!proc->share->fork_proc)
+		children_exec(proc->pid, &before);
+	proc->dead_cpu_tsc = before.own;
+	proc->children_tsc = before.children;
+}
+
 /* EXEC: an address space for the program that the proxy describes. */
 static void process_map(struct process *proc)
 {
@@ -39,7 +51,7 @@ static void process_map(struct process *proc)
 	proc->exiting = proc->stopped = false;
 	proc->threads = NULL;
 	proc->nthreads = 0;
-	proc->dead_cpu_tsc = 0;
+	times_begin(proc);
 	proc->persona = 0;
 	proc->undumpable = proc->thp_disabled = false;
 	/* What the host said of who had this place before. */
@@ -90,6 +102,9 @@ static void process_go(struct process *proc)
 	} else {
 		t->signals.blocked = p->sig_blocked;
 		exec_regs(thread_regs(t), &p->exec);
+		spin_lock(&proc->lock);
+		itimer_inherit(proc, &p->alarm);
+		spin_unlock(&proc->lock);
 	}
 	proc->user_start_tsc = rdtsc();
 	/* GONE already: process_gone() ends the thread as any other. */
@@ -215,6 +230,7 @@ void process_exit(struct process *proc, u32 wait_status)
 
 void process_finished(struct process *proc)
 {
+	children_ended(proc);
 	proc->share->exit_wait = proc->exit_wait;
 	if (state_move(proc, ABI_PROC_RUNNING, ABI_PROC_EXITED)) {
 		process_bell(proc);

@@ -102,6 +102,7 @@ struct process {
 	struct sighand sighand;
 	struct itimers itimers; /* timer.h */
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */
+	u64 children_tsc;       /* and of children that were waited for (children.h) */
 	u64 affinity;           /* guest cores open to it */
 	u64 user_start_tsc;
 	struct abi_trace *trace;    /* NULL: nobody traces it */

@@ -6,6 +6,7 @@
  */
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/bequest.h"
+#include "guest-lwk/itimer.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/sys_misc.h"
@@ -34,6 +35,11 @@ void bequest_fill(struct thread *t)
 	b->sig_pending = t->vfork ? 0 : t->signals.pending.set | proc->sighand.shared.set;
 	b->affinity = t->affinity;
 	memcpy(b->limit, proc->limits, sizeof(b->limit));
+	/* A child has none, and keeps none. */
+	if (t->vfork)
+		b->alarm = (struct abi_alarm){0};
+	else
+		itimer_bequeath(proc, &b->alarm);
 	spin_unlock(&proc->lock);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/syscall.h"
 #include "guest-lwk/abi/layout.h"
+#include "guest-lwk/children.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mempolicy.h"
 #include "guest-lwk/quiet.h"
@@ -172,7 +173,11 @@ static s64 call_any(u64 nr, const u64 arg[6])
 		this_core()->share->n_syscalls_local++;
 		return 0;
 	}
-	return syscall_forward((u32)nr, arg);
+	s64 ret = syscall_forward((u32)nr, arg);
+
+	if (unlikely(nr == ABI_NR_wait4 || nr == ABI_NR_waitid))
+		children_waited((u32)nr, arg, ret);
+	return ret;
 }
 
 /* Not at once: forwarded, refused, or somebody is traced. */

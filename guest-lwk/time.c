@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that tell the time of day and the time used. Programs mostly ask the vDSO instead. */
+#include "guest-lwk/children.h"
 #include "guest-lwk/clock.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
@@ -76,7 +77,8 @@ s64 sys_times(u64 buf)
 	if (err)
 		return err;
 	if (buf) {
-		u64 tms[4] = {process_cpu_ns(proc) / TICK_NS};
+		u64 tms[4] = {process_cpu_ns(proc) / TICK_NS, 0,
+			tsc_to_ns(READ_ONCE(proc->children_tsc)) / TICK_NS};
 
 		if (user_write(buf, tms, sizeof(tms)))
 			return -EFAULT;
@@ -99,6 +101,7 @@ s64 sys_getrusage(u64 who, u64 buf)
 		ns = tsc_to_ns(sched_cpu_tsc(t));
 		break;
 	case RUSAGE_CHILDREN:
+		children_timeval(READ_ONCE(t->proc->children_tsc), (u64 *)&usage.utime);
 		return user_write(buf, &usage, sizeof(usage));
 	default:
 		return -EINVAL;

@@ -187,6 +187,12 @@ struct abi_exec {
 	struct abi_limit limit[ABI_LIMITS]; /* inherited */
 };
 
+/* ITIMER_REAL: when it fires next, on CLOCK_MONOTONIC, and its interval; at 0: it is not set.
+ */
+struct abi_alarm {
+	uint64_t at_ns, interval_ns;
+};
+
 /*
  * What a process gets from the one that it comes from and that only the LWK knows: filled by
  * the thread that calls FORK, VFORK or EXEC, at its slot, and read by the proxy until the
@@ -197,6 +203,7 @@ struct abi_bequest {
 	uint64_t sig_pending; /* EXEC: what waits to be unblocked */
 	uint64_t affinity;
 	struct abi_limit limit[ABI_LIMITS];
+	struct abi_alarm alarm; /* EXEC */
 };
 
 /*
@@ -257,6 +264,7 @@ struct abi_proc {
 	uint32_t fork_proc; /* proxy, with EXEC: 1 + index of the process that this is a copy
 			       of;   0: exec says what it is */
 	uint32_t fork_slot; /* and of its thread that has called FORK */
+	struct abi_alarm alarm; /* proxy, with EXEC: it goes on after execve() */
 	/* LWK, for the account: what its ended threads had, and bytes of its memory now. */
 	uint64_t dead_cpu_tsc, dead_local, dead_forwarded;
 	uint64_t memory;
@@ -395,7 +403,7 @@ _Static_assert(sizeof(struct abi_window_answer) == 6 * sizeof(uint64_t), "abi");
 _Static_assert(sizeof(struct abi_thread) == 24, "abi");
 _Static_assert(sizeof(struct abi_call_stat) == 24, "abi");
 _Static_assert(sizeof(struct abi_reclaim_rec) == 40, "abi");
-_Static_assert(sizeof(struct abi_bequest) == 80, "abi");
+_Static_assert(sizeof(struct abi_bequest) == 96, "abi");
 _Static_assert(sizeof(struct abi_share) <= ABI_SHARE_SIZE, "abi");
 
 #endif

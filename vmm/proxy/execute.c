@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest-lwk/abi/syscalls.h"
@@ -174,6 +176,26 @@ static void pending_hand_over(uint64_t set)
 			kill(getpid(), n);
 }
 
+/* The host's own timer goes on with it; one that is late fires at once. */
+static void alarm_set(const struct abi_alarm *alarm)
+{
+	const uint64_t second = 1000000;
+	uint64_t now, left, interval = alarm->interval_ns / 1000;
+	struct itimerval value = {0};
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * second + (uint64_t)ts.tv_nsec / 1000;
+	left = alarm->at_ns / 1000 > now ? alarm->at_ns / 1000 - now : 1;
+	if (alarm->at_ns) {
+		value.it_value.tv_sec = (time_t)(left / second);
+		value.it_value.tv_usec = (suseconds_t)(left % second);
+		value.it_interval.tv_sec = (time_t)(interval / second);
+		value.it_interval.tv_usec = (suseconds_t)(interval % second);
+	}
+	setitimer(ITIMER_REAL, &value, NULL);
+}
+
 /* The program that it is about to be natively has the program's mask from its first
  * instruction. */
 static int64_t execute_host(const struct abi_mbox *mbox, const struct abi_bequest *bequest)
@@ -182,11 +204,13 @@ static int64_t execute_host(const struct abi_mbox *mbox, const struct abi_beques
 	int64_t ret;
 
 	relay_set(bequest->sig_blocked, &mask);
+	alarm_set(&bequest->alarm);
 	pthread_sigmask(SIG_SETMASK, &mask, &before);
 	ret = syscall(SYS_execveat, mbox->arg[3], mbox->arg[0], mbox->arg[1], mbox->arg[2],
 		mbox->arg[4]);
 	ret = ret < 0 ? -errno : ret;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	alarm_set(&(struct abi_alarm){0});
 	return ret;
 }
 
@@ -214,6 +238,7 @@ static char **resume_words(struct attempt *a, const struct abi_bequest *bequest)
 	size_t n = 0;
 	char **list;
 
+	inherit.alarm = bequest->alarm;
 	memcpy(inherit.limit, bequest->limit, sizeof(inherit.limit));
 	inherit_print(&inherit, a->inherit);
 	snprintf(a->fd, sizeof(a->fd), "%d", a->program.fd);

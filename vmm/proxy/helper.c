@@ -18,6 +18,7 @@
 
 #include "vmm/proxy/copy.h"
 #include "vmm/proxy/futex.h"
+#include "vmm/proxy/inherit.h"
 #include "vmm/proxy/state.h"
 
 #define RETRY_MS       1  /* signals and cancels that had to wait */
@@ -159,6 +160,8 @@ static void enter(
 	p->proc->sig_blocked = p->sig_blocked;
 	p->proc->sig_ignored = p->sig_ignored;
 	p->proc->affinity = rank_cpus(p->job->rank, p->job->affinity, welcome->ncores);
+	if (p->job->inherit)
+		p->proc->alarm = p->job->inherit->alarm;
 	p->proc->trace = p->trace.fd >= 0;
 	p->phase = PHASE_EXEC;
 	/* Edge-triggered, and never read: each ring is an edge, and saves a system call. */

@@ -16,6 +16,7 @@ struct inherit {
 	uint64_t sig_blocked;
 	uint64_t affinity;
 	struct abi_limit limit[ABI_LIMITS];
+	struct abi_alarm alarm;
 	uint64_t timeout_ms; /* of --timeout, 0: none */
 	bool child;          /* not the program that lwvmm was started with */
 };
