@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/fuzz/mm_call.h"
 #include "guest-lwk/abi/layout.h"
+#include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/vma.h"
 #include "tests/fuzz/mm_model.h"
@@ -283,6 +284,9 @@ static void call_mremap(void)
 		    (fits && model_all(a.va + a.len, a.va + new_len, PAGE_UNMAPPED));
 	bool excused = short_of(to, 2 * MAX(new_len, a.len)) || short_of(a.va, a.len) ||
 		       (!flags && (!room || a.va + new_len > ABI_MMAP_TOP));
+	/* Of the nodes' small memory, of which a child may have as much, no more may be had. */
+	excused |=
+		!flags && vma && vma->flags & VMA_LOCAL && !mm_local_fits(sim_proc.mm, new_len);
 	/* Alike pages may still be two mappings, with different modes of commitment. */
 	bool whole = vma && vma->end >= a.va + a.len;
 	policy_for(model_page(a.va)->policy, true);
