@@ -404,6 +404,8 @@ static void huge(void)
 /* Threads that map, unmap and use memory of all kinds while another one forks. */
 static int stop;
 
+static char *fixed_place; /* where two of them replace each other's mappings */
+
 static void *file_mapper(void *arg)
 {
 	int fd = *(int *)arg;
@@ -413,6 +415,8 @@ static void *file_mapper(void *arg)
 		char *part = shared_map(len, fd, off);
 
 		CHECK(*(long *)part == off && munmap(part, (size_t)len) == 0);
+		CHECK(mmap(fixed_place, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, off) ==
+			fixed_place);
 	}
 	return NULL;
 }
@@ -451,21 +455,23 @@ static void busy(void)
 {
 	int fd = memfd_create("busy", 0);
 	char *large = malloc(64 * MIB); /* so that the copy takes a while */
-	pthread_t thread[2];
+	pthread_t thread[3];
 
 	CHECK(fd >= 0 && large && ftruncate(fd, MIB) == 0);
 	memset(large, 1, 64 * MIB);
 	for (long off = 0; off < MIB; off += PAGE)
 		CHECK(pwrite(fd, &off, sizeof(off), off) == sizeof(off));
 	map = shared_map(MIB, fd, 0);
+	fixed_place = shared_map(PAGE, fd, 0);
 	CHECK_ZERO(pthread_create(&thread[0], NULL, file_mapper, &fd));
-	CHECK_ZERO(pthread_create(&thread[1], NULL, memory_mapper, NULL));
+	CHECK_ZERO(pthread_create(&thread[1], NULL, file_mapper, &fd));
+	CHECK_ZERO(pthread_create(&thread[2], NULL, memory_mapper, NULL));
 	for (int i = 0; i < 6; i++)
 		CHECK(run_child(busy_child) == 0);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		CHECK_ZERO(pthread_join(thread[i], NULL));
-	CHECK(munmap(map, MIB) == 0 && close(fd) == 0);
+	CHECK(munmap(map, MIB) == 0 && munmap(fixed_place, PAGE) == 0 && close(fd) == 0);
 	free(large);
 }
 
