@@ -42,6 +42,7 @@ end() {
 	cp "$D"/slurmctld.log "$OUT/" 2> /dev/null
 	cp "$D"/n01/slurmd.log "$OUT/slurmd.n01.log" 2> /dev/null
 	cp "$D"/v01/slurmd.log "$OUT/slurmd.v01.log" 2> /dev/null
+	[ -s /run/lwvmm/hand-v01 ] || rm -f /run/lwvmm/hand-v01
 	rm -rf "$D"
 }
 
