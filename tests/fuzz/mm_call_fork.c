@@ -100,6 +100,7 @@ static void child_make(void)
 	s64 ret;
 
 	sim_enter();
+	sim_child.affinity = 1;
 	sim_child.share->commit = sim_proc.share->commit;
 	memcpy(sim_child.limits, sim_proc.limits, sizeof(sim_child.limits));
 	if (mm_create(&sim_child))
