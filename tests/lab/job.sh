@@ -43,7 +43,7 @@ select_cases() {
 select_parts() {
 	local machine_name=$1 part pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command exec abi views trace bad kill soak; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak; do
 		for pattern in "$@"; do
 			case $pattern in
 			'*' | "$part" | "$part/*") echo "$part" && break ;;
@@ -75,7 +75,7 @@ kvm_programs() {
 	grep -q '^programs' "$out/parts" && table tests/programs/cases.txt | awk -F'|' '$5 ~ /lab/ { print $2, $3 }'
 	[ ! -s "$out/parts" ] || printf '%s
 ' 'tool static' 'hello static' 'quiet static' 'steady omp' 'args static' \
-		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static'
+		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static' 'shared_file static' 'children static'
 }
 
 build_programs() {
@@ -116,7 +116,7 @@ pack_job() {
 		cp "$lab/own/$name" "$job/bin/"
 	done < <(lab_programs)
 	if [ -s "$out/parts" ]; then
-		mkdir -p "$job/tests" "$job/docs" "$out/job/etc"
+		mkdir -p "$job/tests" "$job/docs" "$out/job/etc" "$out/job/var/tmp"
 		cp -r tests/*.sh tests/programs tests/bad tests/abi "$job/tests/"
 		cp -r docs/man "$job/docs/"
 		# Beside /usr, which the lab has from this host, what its programs need of /etc.
