@@ -122,20 +122,26 @@ static int timeout_set(struct options *opt, const char *value, struct problem *p
 	return 0;
 }
 
-/* UID or UID:GID, in numbers: a static program has no way to ask for names. */
-static int user_set(struct options *opt, const char *value, struct problem *problem)
+int user_parse(const char *text, uint32_t *uid, uint32_t *gid)
 {
 	char *end;
-	unsigned long uid = strtoul(value, &end, 10), gid = uid;
+	unsigned long u = strtoul(text, &end, 10), g = u;
 
-	if (isdigit((unsigned char)*value) && *end == ':' && isdigit((unsigned char)end[1]))
-		gid = strtoul(end + 1, &end, 10);
-	if (!isdigit((unsigned char)*value) || *end || uid >= UINT32_MAX || gid >= UINT32_MAX)
+	if (isdigit((unsigned char)*text) && *end == ':' && isdigit((unsigned char)end[1]))
+		g = strtoul(end + 1, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || u >= UINT32_MAX || g >= UINT32_MAX)
+		return -EINVAL;
+	*uid = (uint32_t)u;
+	*gid = (uint32_t)g;
+	return 0;
+}
+
+static int user_set(struct options *opt, const char *value, struct problem *problem)
+{
+	if (user_parse(value, &opt->uid, &opt->gid))
 		return options_refuse(problem, "--user", value,
 			"not a user: give UID or UID:GID, in numbers (see id)");
 	opt->have_user = true;
-	opt->uid = (uint32_t)uid;
-	opt->gid = (uint32_t)gid;
 	return 0;
 }
 

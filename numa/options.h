@@ -84,6 +84,12 @@ int options_parse(
 int size_parse(const char *text, uint64_t *bytes);
 
 /*
+ * UID or UID:GID (else the group of the same number), in numbers: a static program has no way
+ * to ask for names. -EINVAL for anything else, the outputs are then as before.
+ */
+int user_parse(const char *text, uint32_t *uid, uint32_t *gid);
+
+/*
  * "0-3,8" or "0-14:2" (every second): to numbers in the order given. -EINVAL for bad syntax,
  * -ERANGE for more than `max` of them or one above 65535, -EEXIST for one named twice (it is
  * then in list[*n]).

@@ -85,6 +85,31 @@ users_refusals() {
 	users_said as 65534 "$users_lwvmm" run --detach --name x --user 1
 	users_said "$users_lwvmm" run --user 1 -- "$tool"
 	users_said "$users_lwvmm" start "$service_name" --user nobody
+	for bad in 4294967295 1:2:3 1: :1 99999999999999999999; do
+		users_said "$users_lwvmm" hand "$service_name" $bad --for 1 | grep -c ': not a user: '
+	done
+	users_exec 0
+}
+
+# A description that is wrong by now is seen before the guest is ended; where the start then fails, or hand is killed
+# between end and start, the next hand starts it.
+users_between() {
+	local conf=$users_dir/$service_name.conf
+	cp "$conf" "$users_dir/kept"
+	echo 'memmory = 1G' >> "$conf"
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1 | sed 's/.*conf:[0-9]*: //'
+	users_exec 0
+	sed 's/^mem = .*/mem = 9000G/' "$users_dir/kept" > "$conf"
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1 | tail -n 1
+	cp "$users_dir/kept" "$conf"
+	users_said "$users_lwvmm" hand "$service_name" --back --for 1
+	users_exec 0
+	"$users_lwvmm" stop "$service_name"
+	echo '!' > "/run/lwvmm/hand-$service_name"
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1
+	users_exec 65534
+	users_said "$users_lwvmm" hand "$service_name" --back --for 1
+	wc -c < "/run/lwvmm/hand-$service_name"
 }
 
 users_killed() {
@@ -129,12 +154,24 @@ pidfd_getfd Operation not permitted
 remove Operation not permitted' users_stranger 4711
 	"$users_lwvmm" hand "$service_name" --back --for 1 2> "$OUT/command.err"
 	check users-refusals 0 "lwvmm: /run/lwvmm/hand-NAME: cannot be used (Permission denied): only root hands guests over
-lwvmm: hand: what is to be done? lwvmm hand NAME UID[:GID] --for JOB, or lwvmm hand NAME --back --for JOB
+lwvmm: hand: nobody: not a user: give UID or UID:GID, in numbers (see id)
 lwvmm: hand: what is to be done? lwvmm hand NAME UID[:GID] --for JOB, or lwvmm hand NAME --back --for JOB
 lwvmm: guest nobody-NAME: no such guest: these run: NAME
 lwvmm: --user: only root gives a guest to another user: start it as that user
 lwvmm: --user: is of a guest that is kept: with --detach
-lwvmm: --user nobody: not a user: give UID or UID:GID, in numbers (see id)" users_refusals
+lwvmm: --user nobody: not a user: give UID or UID:GID, in numbers (see id)
+1
+1
+1
+1
+1
+0" users_refusals
+	check users-between 0 'memmory: no such word here: the words are the options of lwvmm run that shape a guest, without --
+0
+lwvmm: guest NAME: could not be started anew: see the line before
+0
+65534
+0' users_between
 	check users-killed 0 0 users_killed
 	"$users_lwvmm" stop "$service_name"
 	unset LWVMM_CONFIG_DIR
