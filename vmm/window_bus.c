@@ -7,8 +7,8 @@
  * whole again by now, the instruction fails once more with the same registers, and the search
  * goes on behind the last finding. When nothing is found for long, the guest is told just that:
  * it ends the program, or its kernel's copy from or to it. But if the guest's kernel then still
- * is at the same instruction, that was no such copy, and memory
- * of its own is bad: the guest fails.
+ * is at the same instruction, that was no such copy, and memory of its own is bad: the guest
+ * fails.
  */
 #include <errno.h>
 #include <linux/kvm.h>

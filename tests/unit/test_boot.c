@@ -11,6 +11,7 @@
 
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/abi/share.h"
+#include "tests/unit/suite.h"
 #include "vmm/boot.h"
 
 #define PTE_P    1ULL
@@ -413,8 +414,6 @@ int main(void)
 {
 	Suite *s = suite_create("boot");
 	TCase *t = tcase_create("boot");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -426,9 +425,5 @@ int main(void)
 	tcase_add_test(t, test_thp_pages);
 	tcase_add_test(t, test_bad_images);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "numa/plan.h"
+#include "tests/unit/suite.h"
 #include "vmm/check.h"
 
 static struct host host;
@@ -165,8 +166,6 @@ int main(void)
 {
 	Suite *suite = suite_create("check");
 	TCase *tc = tcase_create("check");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, host_make, teardown);
 	tcase_add_test(tc, bare_host);
@@ -177,8 +176,5 @@ int main(void)
 	tcase_add_test(tc, nodes);
 	tcase_add_test(tc, nodes_without_sense);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <x86intrin.h>
 
 #include "guest-lwk/vdso/read.h"
+#include "tests/unit/suite.h"
 #include "vmm/clock.h"
 
 #define LIMIT_NS 100000 /* design.md: within 100 us */
@@ -191,8 +192,6 @@ int main(void)
 {
 	Suite *suite = suite_create("clock");
 	TCase *tcase = tcase_create("clock");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 30);
@@ -203,9 +202,5 @@ int main(void)
 	tcase_add_test(tcase, test_far_behind);
 	tcase_add_test(tcase, test_too_early);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

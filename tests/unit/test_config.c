@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "numa/options.h"
+#include "tests/unit/suite.h"
 
 static struct options opt;
 static struct problem problem;
@@ -128,8 +129,7 @@ int main(void)
 {
 	Suite *suite = suite_create("config");
 	TCase *tc = tcase_create("config");
-	SRunner *runner = srunner_create(suite);
-	int failed, fd = mkstemp(path);
+	int result, fd = mkstemp(path);
 
 	if (fd < 0)
 		return EXIT_FAILURE;
@@ -140,9 +140,7 @@ int main(void)
 	tcase_add_test(tc, lines_that_are_too_long);
 	tcase_add_test(tc, files_that_are_not_there);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	result = suite_run(suite);
 	unlink(path);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return result;
 }

@@ -2,6 +2,7 @@
 /* The topology that CPUID tells is the one that the program's view of /sys tells. */
 #include <check.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/cpuid.h"
 #include "vmm/view/view.h"
 
@@ -84,14 +85,9 @@ int main(void)
 {
 	Suite *suite = suite_create("cpuid");
 	TCase *tc = tcase_create("cpuid");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, shapes);
 	tcase_add_test(tc, one_package);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

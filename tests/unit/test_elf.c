@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
+#include "tests/unit/suite.h"
 #include "vmm/elf.h"
 
 #define SIZE 0x3000
@@ -286,8 +287,6 @@ int main(void)
 {
 	Suite *s = suite_create("elf");
 	TCase *t = tcase_create("elf");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, NULL);
@@ -302,9 +301,5 @@ int main(void)
 	tcase_add_test(t, test_no_elf);
 	tcase_add_test(t, test_folder);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

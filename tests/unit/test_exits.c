@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/exits.h"
 #include "vmm/vm.h"
 
@@ -216,8 +217,6 @@ int main(void)
 {
 	Suite *s = suite_create("exits");
 	TCase *t = tcase_create("exits");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_continue);
@@ -231,9 +230,5 @@ int main(void)
 	tcase_add_test(t, test_panic);
 	tcase_add_test(t, test_gpa_map);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -20,6 +20,7 @@
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/syscall.h"
+#include "tests/unit/suite.h"
 
 #define THREADS 4
 #define ROUNDS  3000
@@ -412,8 +413,6 @@ int main(void)
 {
 	Suite *suite = suite_create("futex");
 	TCase *tcase = tcase_create("futex");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 30);
@@ -424,9 +423,5 @@ int main(void)
 	tcase_add_test(tcase, test_window);
 	tcase_add_test(tcase, test_ends_and_errors);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "guest-lwk/pt.h"
 #include "guest-lwk/regs.h"
 #include "guest-lwk/vma.h"
+#include "tests/unit/suite.h"
 
 #define CALLED 0x401000 /* behind the program's SYSCALL */
 
@@ -82,14 +83,9 @@ int main(void)
 {
 	Suite *suite = suite_create("gate");
 	TCase *tc = tcase_create("gate");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, every_offset);
 	tcase_add_test(tc, elsewhere);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "numa/host.h"
 #include "numa/plan.h"
+#include "tests/unit/suite.h"
 
 static char root[] = "/tmp/lwvmm-host-XXXXXX";
 static struct host host;
@@ -456,8 +457,6 @@ int main(void)
 {
 	Suite *suite = suite_create("host");
 	TCase *tc = tcase_create("host");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, small_host);
@@ -474,8 +473,5 @@ int main(void)
 	tcase_add_loop_test(tc, distances, 0, sizeof(slits) / sizeof(slits[0]));
 	tcase_add_test(tc, real_host);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

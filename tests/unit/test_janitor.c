@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/janitor.h"
 
 #define RAM_SIZE (4 * BLOCK)
@@ -278,8 +279,6 @@ int main(void)
 {
 	Suite *s = suite_create("janitor");
 	TCase *t = tcase_create("janitor");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -294,9 +293,5 @@ int main(void)
 	tcase_add_test(t, test_nonsense);
 	tcase_add_test(t, test_thread);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

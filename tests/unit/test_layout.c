@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "guest-lwk/abi/layout.h"
+#include "tests/unit/suite.h"
 
 static const struct {
 	const char *name;
@@ -77,11 +78,6 @@ int main(void)
 	tcase_add_test(tc, drawing_is_the_header);
 	tcase_add_test(tc, areas_do_not_meet);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
 
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

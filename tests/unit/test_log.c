@@ -13,6 +13,7 @@
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/sys.h"
+#include "tests/unit/suite.h"
 
 #define ASK  (ABI_LOG_RECORDS / 4)
 #define HOLD (ABI_LOG_RECORDS / 2)
@@ -204,8 +205,6 @@ int main(void)
 {
 	Suite *suite = suite_create("log");
 	TCase *tc = tcase_create("log");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	tcase_add_test(tc, asks_in_time_and_once);
@@ -218,9 +217,5 @@ int main(void)
 	tcase_add_test(tc, a_peer_s_log);
 	tcase_add_test(tc, not_for_ever);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

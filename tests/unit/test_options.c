@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "numa/options.h"
+#include "tests/unit/suite.h"
 
 static struct options opt;
 static struct problem problem;
@@ -430,8 +431,6 @@ int main(void)
 {
 	Suite *suite = suite_create("options");
 	TCase *tc = tcase_create("options");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, all_options_of_run);
 	tcase_add_test(tc, nodes_and_parts);
@@ -450,8 +449,5 @@ int main(void)
 	tcase_add_test(tc, bad_lists_of_cores);
 	tcase_add_test(tc, lists_as_text);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

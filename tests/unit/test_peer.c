@@ -18,6 +18,7 @@
 #include "guest-lwk/sys_misc.h"
 #include "guest-lwk/sysargs.h"
 #include "guest-lwk/syscall.h"
+#include "tests/unit/suite.h"
 
 #define PID   77
 #define AT    (ABI_USER_START + (5ULL << 30))
@@ -218,8 +219,6 @@ int main(void)
 {
 	Suite *suite = suite_create("peer");
 	TCase *tc = tcase_create("peer");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	tcase_add_test(tc, in_pieces);
@@ -230,8 +229,5 @@ int main(void)
 	tcase_add_test(tc, ranges_before_the_first_bad_one);
 	tcase_add_test(tc, by_a_thread_s_id);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

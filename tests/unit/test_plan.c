@@ -1,248 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plan on made-up hosts: who gets which cores, every memory size around the hole on every
- * kind of page, and what is refused with which numbers.
+ * The plan on made-up hosts: who gets which cores, which pages are taken for it, what is
+ * refused with which numbers, and how it is printed.
  */
-#include <check.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "numa/plan.h"
-
-static struct host host;
-static struct options opt;
-static struct plan plan;
-static struct problem problem;
-
-/* `nodes` nodes of 4 cores each (2 x 2 with `smt`), 64 GiB each, half a GiB used; no pools, no
- * limits. */
-static void host_make(unsigned nodes, bool smt)
-{
-	memset(&host, 0, sizeof(host));
-	memset(&opt, 0, sizeof(opt));
-	host.ncpus = 4 * nodes;
-	host.nnodes = nodes;
-	for (unsigned i = 0; i < host.ncpus; i++) {
-		host.cpu[i] = (struct host_cpu){.present = true,
-			.online = true,
-			.allowed = true,
-			.node = (uint16_t)(i / 4),
-			.package = (uint16_t)(i / 4),
-			.core_id = (uint16_t)(smt ? i / 2 : i),
-			.first_sibling = (uint16_t)(smt ? i / 2 * 2 : i)};
-	}
-	for (unsigned i = 0; i < nodes; i++) {
-		struct host_node *n = &host.node[i];
-
-		n->present = n->allowed = n->have_2m = n->have_1g = true;
-		n->mem_total = GIB(64);
-		n->mem_free = GIB(64) - MIB(512);
-		for (unsigned k = 0; k < nodes; k++)
-			n->distance[k] = i == k ? 10 : 21;
-	}
-	host.mem_available = nodes * (GIB(64) - MIB(512));
-	host.cgroup_memory_limit = host.cgroup_memory_left = UINT64_MAX;
-	host.cgroup_hugetlb_2m = host.cgroup_hugetlb_1g = UINT64_MAX;
-	host.kvm = KVM_KIND_HARDWARE;
-	host.memlock = UINT64_MAX;
-}
-
-static void pools_set(uint64_t pages_2m, uint64_t pages_1g)
-{
-	for (unsigned i = 0; i < host.nnodes; i++) {
-		host.node[i].pool_2m = (struct host_pool){pages_2m, pages_2m, 0};
-		host.node[i].pool_1g = (struct host_pool){pages_1g, pages_1g, 0};
-	}
-}
-
-static int make(const char *cores, uint64_t mem, enum page_choice page)
-{
-	opt.have_cores = cores != NULL;
-	if (cores)
-		ck_assert_int_eq(cpulist_parse(cores, opt.core, 256, &opt.ncores), 0);
-	opt.mem = mem;
-	opt.page = page;
-	problem = (struct problem){0};
-	return plan_make(&opt, &host, &plan, &problem);
-}
-
-#define ck_assert_refused(err, expected, part)                                                 \
-	do {                                                                                   \
-		ck_assert_int_eq(err, expected);                                               \
-		ck_assert_int_eq(problem.status, EXIT_LWVMM_FAILED);                           \
-		ck_assert_msg(strstr(problem.text, part), "%s", problem.text);                 \
-	} while (0)
-
-/* What holds for the extents of every plan. */
-static void extents_check(void)
-{
-	uint64_t sum = 0, end = 0, node_sum[PLAN_MAX_NODES] = {0};
-
-	ck_assert_uint_ge(plan.nextents, 1);
-	ck_assert_uint_eq(plan.extent[0].gpa, 0);
-	for (unsigned i = 0; i < plan.nextents; i++) {
-		const struct plan_extent *e = &plan.extent[i];
-
-		ck_assert_uint_gt(e->size, 0);
-		ck_assert_uint_ge(e->gpa, end); /* sorted, no overlap */
-		end = e->gpa + e->size;
-		ck_assert(end <= PLAN_HOLE_START || e->gpa >= PLAN_HOLE_END);
-		ck_assert_uint_eq(e->size % e->page_size, 0);
-		ck_assert_uint_eq(e->gpa % e->page_size, 0); /* congruent with its memfd */
-		ck_assert_uint_eq(e->gpa % MIB(2), 0);
-		ck_assert_uint_eq(e->size % MIB(2), 0);
-		ck_assert(!e->thp || e->page_size == KIB(4));
-		ck_assert_uint_lt(e->guest_node, plan.nnodes);
-		ck_assert_uint_eq(e->host_node, plan.node[e->guest_node].host_node);
-		ck_assert_uint_le(e->pool_grow, e->size / e->page_size);
-		node_sum[e->guest_node] += e->size;
-		sum += e->size;
-	}
-	ck_assert_uint_eq(sum, plan.mem);
-	for (unsigned i = 0; i < plan.nnodes; i++) {
-		ck_assert_uint_eq(plan.node[i].size, node_sum[i]);
-		ck_assert_uint_gt(node_sum[i], 0);
-	}
-}
-
-/* Sizes on both sides of every edge of the layout. */
-static const uint64_t edges[] = {MIB(64), MIB(128), MIB(512), GIB(1), GIB(2), GIB(3), GIB(4),
-	GIB(5), GIB(6), GIB(7), GIB(8), GIB(17), GIB(40)};
-static const int64_t offsets[] = {-(int64_t)MIB(64), -(int64_t)MIB(62), -(int64_t)MIB(2), -1, 0,
-	1, (int64_t)KIB(4), (int64_t)MIB(2), (int64_t)MIB(62), (int64_t)MIB(64),
-	(int64_t)MIB(66)};
-
-static void size_check(uint64_t mem, enum page_choice page, uint64_t expected)
-{
-	ck_assert_msg(make(NULL, mem, page) == 0, "%s", problem.text);
-	extents_check();
-	ck_assert_uint_eq(plan.mem, expected);
-	ck_assert_uint_eq(plan.mem_asked, mem);
-}
-
-static uint64_t rounded(uint64_t mem)
-{
-	return (mem + MIB(2) - 1) / MIB(2) * MIB(2);
-}
-
-/* What a guest of this size has with 1 GiB pages: the small part of each node is large enough.
- */
-static uint64_t with_small_parts(uint64_t mem)
-{
-	uint64_t n = plan.nnodes, blocks = mem % GIB(1) / MIB(2), sum = mem / GIB(1) * GIB(1);
-	uint64_t least = MIB(64) +
-			 (n == 1 ? plan.nvcpus * MIB(32) : (plan.nvcpus + n - 1) / n * MIB(64));
-
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t rest = (blocks / n + (i ? 0 : blocks % n)) * MIB(2);
-
-		sum += rest < least ? least : rest;
-	}
-	return sum;
-}
-
-static void every_size(enum page_choice page)
-{
-	for (unsigned i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
-		for (unsigned k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++) {
-			uint64_t mem = edges[i] + (uint64_t)offsets[k];
-			uint64_t expected = rounded(mem);
-
-			if (mem < MIB(64) || mem > GIB(64))
-				continue;
-			if (page == PAGE_1G && expected < plan.nnodes * GIB(1))
-				continue;
-			if (page == PAGE_1G)
-				expected = with_small_parts(expected);
-			size_check(mem, page, expected);
-		}
-	}
-}
-
-START_TEST(every_size_on_every_page)
-{
-	static const enum page_choice pages[] = {PAGE_4K, PAGE_2M, PAGE_1G};
-
-	for (unsigned nodes = 1; nodes <= 3; nodes++) {
-		host_make(nodes, false);
-		pools_set(GIB(60) / MIB(2), 60);
-		for (unsigned i = 0; i < 3; i++) {
-			ck_assert_int_eq(make(NULL, GIB(4), pages[i]), 0);
-			ck_assert_uint_eq(plan.nnodes, nodes);
-			every_size(pages[i]);
-		}
-	}
-}
-END_TEST
-
-/* A walk over many sizes with a step that is prime to everything. */
-START_TEST(walk_over_sizes)
-{
-	host_make(2, false);
-	pools_set(GIB(60) / MIB(2), 60);
-	for (uint64_t mem = MIB(64); mem < GIB(9); mem += 10000019) {
-		size_check(mem, PAGE_2M, rounded(mem));
-		size_check(mem, PAGE_4K, rounded(mem));
-		ck_assert_int_eq(make(NULL, mem, PAGE_AUTO), 0);
-		extents_check();
-		ck_assert_uint_ge(plan.mem, mem);
-		ck_assert_uint_le(
-			plan.mem, mem + MIB(2 + 64 * 2) + (plan.nvcpus + 1) * MIB(64));
-	}
-}
-END_TEST
-
-START_TEST(ram_has_no_gap_but_the_hole)
-{
-	host_make(1, false);
-	pools_set(GIB(60) / MIB(2), 0);
-	ck_assert_int_eq(make(NULL, GIB(3), PAGE_2M), 0);
-	ck_assert_uint_eq(plan.nextents, 1);
-	ck_assert_int_eq(make(NULL, GIB(3) + MIB(2), PAGE_2M), 0);
-	ck_assert_uint_eq(plan.nextents, 2);
-	ck_assert_uint_eq(plan.extent[0].size, GIB(3));
-	ck_assert_uint_eq(plan.extent[1].gpa, GIB(4));
-	ck_assert_uint_eq(plan.extent[1].size, MIB(2));
-}
-END_TEST
-
-START_TEST(layout_with_1g_pages)
-{
-	host_make(1, false);
-	pools_set(1024, 8);
-	ck_assert_int_eq(make(NULL, GIB(3) + MIB(512), PAGE_1G), 0);
-	ck_assert_uint_eq(plan.nextents, 3);
-	ck_assert_uint_eq(plan.extent[0].size, MIB(512));
-	ck_assert_uint_eq(plan.extent[0].page_size, MIB(2));
-	ck_assert_uint_eq(plan.extent[1].gpa, GIB(1));
-	ck_assert_uint_eq(plan.extent[1].size, GIB(2));
-	ck_assert_uint_eq(plan.extent[2].gpa, GIB(4));
-	ck_assert_uint_eq(plan.extent[2].page_size, GIB(1));
-	ck_assert_refused(make(NULL, GIB(1) - MIB(2), PAGE_1G), -EINVAL, "1 GiB page");
-}
-END_TEST
-
-START_TEST(memory_is_dealt_out_by_vcpus)
-{
-	host_make(2, false);
-	ck_assert_int_eq(make("0-2,4", GIB(8), PAGE_4K), 0);
-	ck_assert_uint_eq(plan.nnodes, 2);
-	ck_assert_uint_eq(plan.node[0].size, GIB(6));
-	ck_assert_uint_eq(plan.node[1].size, GIB(2));
-	ck_assert_uint_eq(plan.node[0].distance[1], 21);
-	ck_assert(plan.first_touch);
-	/* vCPU 0 decides which host node is guest node 0. */
-	ck_assert_int_eq(make("4,0", GIB(1), PAGE_4K), 0);
-	ck_assert_uint_eq(plan.node[0].host_node, 1);
-	ck_assert_uint_eq(plan.vcpu[1].guest_node, 1);
-	ck_assert_int_eq(make("4-7", GIB(1), PAGE_4K), 0);
-	ck_assert_uint_eq(plan.nnodes, 1);
-	ck_assert_uint_eq(plan.extent[0].host_node, 1);
-	ck_assert(!plan.first_touch);
-}
-END_TEST
+#include "tests/unit/plan_fake.h"
+#include "tests/unit/suite.h"
 
 START_TEST(default_cores)
 {
@@ -517,14 +282,7 @@ int main(void)
 {
 	Suite *suite = suite_create("plan");
 	TCase *tc = tcase_create("plan");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
-	tcase_add_test(tc, every_size_on_every_page);
-	tcase_add_test(tc, walk_over_sizes);
-	tcase_add_test(tc, ram_has_no_gap_but_the_hole);
-	tcase_add_test(tc, layout_with_1g_pages);
-	tcase_add_test(tc, memory_is_dealt_out_by_vcpus);
 	tcase_add_test(tc, default_cores);
 	tcase_add_test(tc, cores_are_refused_by_name);
 	tcase_add_test(tc, helpers);
@@ -537,8 +295,5 @@ int main(void)
 	tcase_add_test(tc, notes);
 	tcase_add_test(tc, printing);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "numa/plan.h"
+#include "tests/unit/suite.h"
 
 static struct host host;
 static struct options opt;
@@ -393,8 +394,6 @@ int main(void)
 {
 	Suite *suite = suite_create("plan_nodes");
 	TCase *tc = tcase_create("plan_nodes");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, mirror);
 	tcase_add_test(tc, none);
@@ -407,8 +406,5 @@ int main(void)
 	tcase_add_test(tc, enough_but_elsewhere);
 	tcase_add_test(tc, siblings);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "proxy_fake.h"
+#include "tests/unit/suite.h"
 
 #define PATH (FAKE_VA + 0x10000)
 #define BUF  (FAKE_VA + 0x20000)
@@ -351,8 +352,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_calls");
 	TCase *tc = tcase_create("calls");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 90);
 	tcase_add_loop_test(tc, a_file, 0, 2);
@@ -369,9 +368,5 @@ int main(void)
 	}
 	tcase_add_loop_test(tc, many_slots_at_once, 0, 2);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/proxy/call.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/interrupt.h"
@@ -179,16 +180,10 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_interrupt");
 	TCase *tc = tcase_create("interrupt");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 0); /* alarm() in the tests */
 	tcase_add_test(tc, at_each_instruction);
 	tcase_add_test(tc, at_random_moments);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

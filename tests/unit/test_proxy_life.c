@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "proxy_fake.h"
+#include "tests/unit/suite.h"
 
 static struct fake f;
 
@@ -293,8 +294,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_life");
 	TCase *tc = tcase_create("life");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, exec_is_described);
@@ -309,9 +308,5 @@ int main(void)
 	tcase_add_test(tc, dispositions_are_inherited);
 	tcase_add_test(tc, the_program_stops_itself);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "guest-lwk/abi/layout.h"
+#include "tests/unit/suite.h"
 #include "vmm/proxy/maplog.h"
 
 #define BLOCK ABI_BLOCK_SIZE
@@ -197,8 +198,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_maplog");
 	TCase *tc = tcase_create("maplog");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, map_and_unmap);
@@ -210,9 +209,5 @@ int main(void)
 	tcase_add_loop_test(tc, waiters_are_woken, 0, 12);
 	tcase_add_test(tc, acknowledge_then_close);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

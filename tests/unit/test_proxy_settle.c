@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "guest-lwk/abi/layout.h"
+#include "tests/unit/suite.h"
 #include "vmm/proxy/proxy.h"
 
 /* What main does when it is started as the program under test: one line for the test to read.
@@ -89,8 +90,6 @@ int main(int argc, char **argv)
 {
 	Suite *suite;
 	TCase *tc;
-	SRunner *runner;
-	int failed;
 
 	if (argc > 1)
 		return inside(argv);
@@ -102,9 +101,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, unlimited_stack);
 	tcase_add_test(tc, huge_stack);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/proxy/stack.h"
 
 #define TOP 0x3fffffe00000ULL
@@ -138,16 +139,10 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_stack");
 	TCase *tc = tcase_create("stack");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, every_shape);
 	tcase_add_test(tc, arguments_lie_in_order);
 	tcase_add_test(tc, environment_is_replaced_and_added);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

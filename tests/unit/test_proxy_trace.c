@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/proxy/trace.h"
 
 #define PIPE 65536
@@ -97,8 +98,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_trace");
 	TCase *tc = tcase_create("proxy_trace");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 20);
@@ -106,8 +105,5 @@ int main(void)
 	tcase_add_test(tc, nobody_reads);
 	tcase_add_test(tc, the_tracer_is_held_up);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "proxy_fake.h"
+#include "tests/unit/suite.h"
 
 #define BUF  (FAKE_VA + 0x20000)
 #define POLL (FAKE_VA + 0x21000)
@@ -327,8 +328,6 @@ int main(void)
 {
 	Suite *s = suite_create("proxy_watch");
 	TCase *tc = tcase_create("watch");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, polled_in_vain_is_quiet_until_something_comes);
@@ -340,9 +339,5 @@ int main(void)
 	tcase_add_test(tc, nothing_is_lost_while_arming);
 	tcase_add_test(tc, an_epoll_answers_beside_the_watcher);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -16,6 +16,7 @@
 
 #include "guest-lwk/abi/syscalls.h"
 #include "proxy_fake.h"
+#include "tests/unit/suite.h"
 #include "vmm/window_serve.h"
 
 #define GPA  (5ULL << 30)
@@ -306,8 +307,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_window");
 	TCase *tc = tcase_create("proxy_window");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -320,8 +319,5 @@ int main(void)
 	tcase_add_test(tc, a_segment);
 	tcase_add_test(tc, part_of_a_segment_s_huge_page);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/quiet.h"
+#include "tests/unit/suite.h"
 
 /* Below the end of programs: a page, and nothing around it. */
 #define BASE 0x200000000000ULL
@@ -216,8 +217,6 @@ int main(void)
 {
 	Suite *s = suite_create("quiet");
 	TCase *tc = tcase_create("quiet");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, poll_as_the_model_says);
@@ -225,9 +224,5 @@ int main(void)
 	tcase_add_test(tc, select_all_or_nothing);
 	tcase_add_test(tc, epoll_must_be_one);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s);
 }

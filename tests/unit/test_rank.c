@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/proxy/rank.h"
 
 static const char *const *variables; /* NAME, value, ..., NULL */
@@ -110,8 +111,6 @@ int main(void)
 {
 	Suite *suite = suite_create("rank");
 	TCase *tests = tcase_create("rank");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tests, launchers);
 	tcase_add_test(tests, nearest_launcher);
@@ -120,8 +119,5 @@ int main(void)
 	tcase_add_test(tests, more_ranks_than_cpus);
 	tcase_add_test(tests, no_rank);
 	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/script.h"
 
 static struct script script;
@@ -99,17 +100,11 @@ int main(void)
 {
 	Suite *suite = suite_create("script");
 	TCase *tc = tcase_create("lines");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, names_and_arguments);
 	tcase_add_test(tc, no_scripts);
 	tcase_add_test(tc, zero_bytes_end);
 	tcase_add_test(tc, long_lines);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/account.h"
 #include "vmm/control.h"
 #include "vmm/server.h"
@@ -618,8 +619,6 @@ int main(void)
 {
 	Suite *suite = suite_create("server");
 	TCase *tcase = tcase_create("server");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, guest_setup, guest_teardown);
 	tcase_set_timeout(tcase, 30);
@@ -642,9 +641,5 @@ int main(void)
 	tcase_add_test(tcase, stat_sums_up);
 	tcase_add_loop_test(tcase, stop_ends_in_order, 0, 2);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite);
 }

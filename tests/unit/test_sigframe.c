@@ -9,6 +9,7 @@
 #include <ucontext.h>
 
 #include "guest-lwk/sigframe_layout.h"
+#include "tests/unit/suite.h"
 
 #define UC(member, libc)                                                                       \
 	_Static_assert(                                                                        \
@@ -127,15 +128,9 @@ int main(void)
 {
 	Suite *suite = suite_create("sigframe");
 	TCase *tc = tcase_create("frame");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, frame_is_linux_frame);
 	tcase_add_test(tc, vector_state_is_linux_form);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "integrations/slurm/bind.h"
+#include "tests/unit/suite.h"
 
 static const struct {
 	struct bind_words words;
@@ -47,13 +48,8 @@ int main(void)
 {
 	Suite *suite = suite_create("slurm_bind");
 	TCase *tc = tcase_create("slurm_bind");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, cpus_of_a_task, 0, sizeof(cases) / sizeof(cases[0]));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

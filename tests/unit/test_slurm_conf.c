@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/slurm_conf.h"
 
 static struct host host;
@@ -89,13 +90,8 @@ int main(void)
 {
 	Suite *suite = suite_create("slurm_conf");
 	TCase *tc = tcase_create("slurm_conf");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, lines, 0, sizeof(cases) / sizeof(cases[0]));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

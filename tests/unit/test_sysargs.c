@@ -13,6 +13,7 @@
 
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/sysargs.h"
+#include "tests/unit/suite.h"
 
 /* Below the end of programs, and where no sanitizer has its shadow. */
 #define BASE  0x200000000000ULL
@@ -300,8 +301,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sysargs");
 	TCase *tc = tcase_create("check");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, leaves_good_arguments_alone);
@@ -318,9 +317,5 @@ int main(void)
 	tcase_add_test(tc, hides_smaller_counts);
 	tcase_add_test(tc, copies_read_only_timeouts);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

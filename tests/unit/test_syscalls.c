@@ -27,6 +27,7 @@
 
 #include "guest-lwk/abi/share.h"
 #include "guest-lwk/abi/syscalls.h"
+#include "tests/unit/suite.h"
 
 #define HEADER "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
 
@@ -200,8 +201,6 @@ int main(void)
 {
 	Suite *suite = suite_create("syscalls");
 	TCase *tc = tcase_create("list");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, has_every_call_of_the_header);
 	tcase_add_test(tc, is_in_order);
@@ -211,9 +210,5 @@ int main(void)
 	tcase_add_test(tc, never_forwards_what_would_change_the_proxy);
 	tcase_add_test(tc, forwards_files_and_sockets);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guest-lwk/abi/syscalls.h"
+#include "tests/unit/suite.h"
 #include "vmm/trace/trace_text.h"
 
 static char line[TRACE_LINE_MAX];
@@ -139,8 +140,6 @@ int main(void)
 {
 	Suite *suite = suite_create("trace_text");
 	TCase *tc = tcase_create("line");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, looks_like_strace);
 	tcase_add_test(tc, says_who_served);
@@ -150,9 +149,5 @@ int main(void)
 	tcase_add_test(tc, escapes_bytes);
 	tcase_add_test(tc, cuts_what_is_too_long);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

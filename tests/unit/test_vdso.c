@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/clock.h"
 
 static const char *path;
@@ -167,8 +168,6 @@ int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("vdso");
 	TCase *tcase = tcase_create("vdso");
-	SRunner *runner;
-	int failed;
 
 	if (argc != 2)
 		return EXIT_FAILURE;
@@ -178,9 +177,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, test_others);
 	tcase_add_test(tcase, test_shape);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/view/view.h"
 
 #define MAX_ENTRIES 4096
@@ -411,8 +412,6 @@ int main(void)
 {
 	Suite *suite = suite_create("view");
 	TCase *tc = tcase_create("view");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, one_node);
 	tcase_add_test(tc, nodes_packages_siblings);
@@ -426,8 +425,5 @@ int main(void)
 	tcase_add_test(tc, self_stat);
 	tcase_add_test(tc, maps);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

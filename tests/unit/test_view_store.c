@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/view/view_path.h"
 #include "vmm/view/view_store.h"
 
@@ -213,8 +214,6 @@ int main(void)
 {
 	Suite *suite = suite_create("view_store");
 	TCase *path = tcase_create("path"), *store = tcase_create("store");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(path, paths);
 	tcase_add_test(path, own_paths);
@@ -226,8 +225,5 @@ int main(void)
 	tcase_add_test(store, no_room);
 	suite_add_tcase(suite, path);
 	suite_add_tcase(suite, store);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/exits.h"
 #include "vmm/kvm.h"
 #include "vmm/vm.h"
@@ -337,8 +338,6 @@ int main(void)
 {
 	Suite *suite = suite_create("window_bus");
 	TCase *tc = tcase_create("window_bus");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, what_was_cut_off);
@@ -351,8 +350,5 @@ int main(void)
 	tcase_add_test(tc, leaves_nothing);
 	tcase_add_test(tc, beside_the_window_s_thread);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

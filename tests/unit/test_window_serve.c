@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/window_serve.h"
 
 #define GPA  (5ULL << 30)
@@ -326,8 +327,6 @@ int main(void)
 {
 	Suite *suite = suite_create("window_serve");
 	TCase *tc = tcase_create("window_serve");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -339,8 +338,5 @@ int main(void)
 	tcase_add_test(tc, full_for_good_or_for_a_while);
 	tcase_add_test(tc, an_end_without_the_thread);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
