@@ -257,7 +257,7 @@ guest_killed() {
 	app_run guest $(ranks mpich 2) @ "$OUT/apps/mpi.mpich" hang > "$OUT/guest-killed.out" 2> "$err" &
 	job=$!
 	ranks_wait "$OUT/guest-killed.out" &&
-		kill -s KILL "$(cat "/dev/shm/lwvmm/guest-$apps_name")"
+		kill -s KILL "$(cat "$guests_dir/guest-$apps_name")"
 	wait $job || echo 'the job failed'
 	# The launcher may end the second one before it has said so.
 	grep -o -m 1 '^lwvmm: guest ' "$err"

@@ -30,7 +30,7 @@ behind() {
 }
 
 vmm_pid() {
-	cat "/dev/shm/lwvmm/guest-$exec_name"
+	cat "$guests_dir/guest-$exec_name"
 }
 
 # What a dead process had comes back shortly after its end.
@@ -370,7 +370,7 @@ exec_stop_busy() {
 	end_of $deaf 2> /dev/null
 	echo "deaf: $?"
 	inside "$tool" exit 0 2>&1 | grep -c 'no such guest'
-	find /dev/shm/lwvmm -name "guest-$exec_name*"
+	find "$guests_dir" -name "guest-$exec_name*"
 }
 
 # All who were in the guest end with one line; the host is as it was.
@@ -390,7 +390,7 @@ exec_vmm_killed() {
 	"$LWVMM" check --repair > "$OUT/repair.out" 2>&1
 	"$LWVMM" ps
 	host_state_changes # waits for its end
-	find /dev/shm/lwvmm -name "guest-$exec_name*" ! -name '*.log'
+	find "$guests_dir" -name "guest-$exec_name*" ! -name '*.log'
 }
 
 # A guest of `run` serves exec as well, until its own program is over.
@@ -503,5 +503,5 @@ deaf: 137
 	check exec-beside-run 0 'beside it: 8
 run: 7
 125: lwvmm: guest NAME: has ended: its lwvmm run is over' exec_beside_run
-	rm -f "/dev/shm/lwvmm/guest-$exec_name.log" # of the VMM that was terminated
+	rm -f "$guests_dir/guest-$exec_name.log" # of the VMM that was terminated
 }

@@ -5,6 +5,10 @@
 
 export LWVMM_TEST_TAG="lwvmm-test-$$."
 
+# Where the names and sockets of this user's guests are.
+guests_dir=/dev/shm/lwvmm
+[ "$(id -u)" != 0 ] || guests_dir=/run/lwvmm
+
 # Pids of our guests and proxies.
 tagged_processes() {
 	local pid
@@ -16,7 +20,7 @@ tagged_processes() {
 
 host_state() {
 	grep . /sys/devices/system/node/node*/hugepages/hugepages-*/nr_hugepages 2> /dev/null
-	find /run/lwvmm -name 'pool-*' 2> /dev/null
+	find /run/lwvmm -name 'pool-*' -o -name 'guest-*' -o -name 'hand-*' -size +0 2> /dev/null
 	find /dev/shm -path /dev/shm/lwvmm -prune -o -type f -print 2> /dev/null
 	find /dev/shm/lwvmm -maxdepth 1 -name 'view-*' 2> /dev/null
 	for pid in $(tagged_processes); do

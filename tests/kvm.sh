@@ -73,7 +73,7 @@ run_soak() {
 host_state_save
 [ $# -gt 0 ] || set -- programs dynamic command exec service window apps abi views trace bad kill soak
 for part; do
-	pattern='*'
+	pattern='*' begin=$(date +%s)
 	case $part in */*) pattern=${part#*/} ;; esac
 	case ${part%%/*} in
 	programs) run_programs ;;
@@ -91,6 +91,7 @@ for part; do
 	soak) run_soak ;;
 	*) echo "kvm.sh: $part: no such part" >&2; exit 2 ;;
 	esac
+	echo "# $part took $(($(date +%s) - begin)) s"
 done
 changes=$(host_state_changes)
 if [ -z "$changes" ]; then

@@ -62,7 +62,7 @@ service_wait_gone() {
 
 service_after_crash() {
 	service_start --page 2M 2> "$OUT/command.err"
-	kill -s KILL "$(cat "/dev/shm/lwvmm/guest-$service_name")"
+	kill -s KILL "$(cat "$guests_dir/guest-$service_name")"
 	leftovers_end > /dev/null
 	service_wait_gone
 	echo "killed: $?"
@@ -82,7 +82,7 @@ service_journal() {
 		exec 2> "$OUT/journal"
 		JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) service_start --stats
 	)
-	find /dev/shm/lwvmm -name "guest-$service_name.log"
+	find "$guests_dir" -name "guest-$service_name.log"
 	"$LWVMM" stop "$service_name"
 	end_of $reader
 	rm -f "$OUT/journal"
@@ -93,7 +93,7 @@ service_log() {
 	service_start --stats 2> "$OUT/command.err"
 	"$LWVMM" stop "$service_name"
 	"$LWVMM" status "$service_name" | sed -n '2s/:.*//p' | sed "s/$service_name/NAME/"
-	rm -f "/dev/shm/lwvmm/guest-$service_name.log"
+	rm -f "$guests_dir/guest-$service_name.log"
 }
 
 service_refusals() {
@@ -141,7 +141,7 @@ running," service_started_twice
 	check service-after-crash 0 'killed: 3
 again: 0' service_after_crash
 	check service-journal 0 'to the journal' service_journal
-	check service-log 0 '  its log (/dev/shm/lwvmm/guest-NAME.log) ends' service_log
+	check service-log 0 "  its log ($guests_dir/guest-NAME.log) ends" service_log
 	check service-refusals 0 "$(echo "$service_refused_texts" | sed "s|TOOL|$tool|; s|$OUT|OUT|")" service_refusals
 	if command -v systemd-analyze > /dev/null; then
 		check service-unit 1 '' service_unit

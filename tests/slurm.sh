@@ -258,7 +258,7 @@ hpcc_two() {
 
 vmm_holds() {
 	local pid
-	pid=$(cat /dev/shm/lwvmm/guest-v01)
+	pid=$(cat /run/lwvmm/guest-v01)
 	sleep 0.3
 	echo "$(find "/proc/$pid/fd" -type l | wc -l) $(wc -l < "/proc/$pid/maps")"
 }
@@ -287,7 +287,7 @@ not_running() {
 
 guest_dies() {
 	background sh -c 'echo ready; exec sleep 60'
-	kill -s KILL "$(cat /dev/shm/lwvmm/guest-v01)"
+	kill -s KILL "$(cat /run/lwvmm/guest-v01)"
 	wait $!
 	echo "status $?"
 	grep -c '^lwvmm: guest v01: ' "$D/step.out"

@@ -19,7 +19,7 @@ users_exec() {
 }
 
 users_vmm() {
-	cat "/dev/shm/lwvmm/guest-$service_name"
+	cat "/run/lwvmm/guest-$service_name"
 }
 
 users_handed() {
@@ -64,7 +64,7 @@ def tries(what, f):
 	except OSError as e:
 		print(what, os.strerror(e.errno))
 def connect():
-	socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(f'/dev/shm/lwvmm/guest-{name}.sock')
+	socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(f'/run/lwvmm/guest-{name}.sock')
 def call(*args):
 	if ctypes.CDLL(None, use_errno=True).syscall(*args) < 0:
 		raise OSError(ctypes.get_errno(), '')
@@ -73,7 +73,7 @@ tries('descriptors', lambda: os.listdir(f'/proc/{pid}/fd'))
 tries('memory', lambda: open(f'/proc/{pid}/mem', 'rb'))
 tries('ptrace', lambda: call(101, 16, int(pid), 0, 0))
 tries('pidfd_getfd', lambda: call(438, os.pidfd_open(int(pid)), 3, 0))
-tries('remove', lambda: os.unlink(f'/dev/shm/lwvmm/guest-{name}.sock'))
+tries('remove', lambda: os.unlink(f'/run/lwvmm/guest-{name}.sock'))
 END
 }
 
@@ -105,11 +105,44 @@ users_between() {
 	users_said "$users_lwvmm" hand "$service_name" --back --for 1
 	users_exec 0
 	"$users_lwvmm" stop "$service_name"
-	echo '!' > "/run/lwvmm/hand-$service_name"
+	printf '0 0 between\n.\n' > "/run/lwvmm/hand-$service_name"
 	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1
 	users_exec 65534
 	users_said "$users_lwvmm" hand "$service_name" --back --for 1
 	wc -c < "/run/lwvmm/hand-$service_name"
+}
+
+# What the job's user may do to the VMM, which is a process of theirs: kill it, stop it, block its queue. The guest is
+# back when the job's next program, or root, wants it.
+users_hostile() {
+	local pid
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1
+	as 65534 kill -s KILL "$(users_vmm)"
+	service_wait_gone
+	users_said "$users_lwvmm" start "$service_name"
+	users_exec 65534
+	as 65534 kill -s KILL "$(users_vmm)"
+	service_wait_gone
+	users_said "$users_lwvmm" hand "$service_name" --back --for 1
+	users_exec 0
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 2
+	pid=$(users_vmm)
+	as 65534 kill -s STOP "$pid"
+	users_said "$users_lwvmm" hand "$service_name" --back --for 2
+	[ "$pid" = "$(users_vmm)" ] || echo 'not the stopped one'
+	users_exec 0
+}
+
+# Names that a user has taken, in the folder that is open to all, are in nobody's way.
+users_squatted() {
+	"$users_lwvmm" stop "$service_name"
+	as 65534 touch "/dev/shm/lwvmm/guest-$service_name"
+	as 65534 mkfifo "/dev/shm/lwvmm/guest-$service_name.log" "/dev/shm/lwvmm/guest-$service_name.sock"
+	users_said "$users_lwvmm" status "$service_name" | head -n 1
+	users_said "$users_lwvmm" start "$service_name"
+	users_exec 0
+	users_said as 65534 "$users_lwvmm" run --detach --name "$service_name" --cores "$CORES" --mem 64M
+	rm -f "/dev/shm/lwvmm/guest-$service_name" "/dev/shm/lwvmm/guest-$service_name".*
 }
 
 users_killed() {
@@ -151,7 +184,7 @@ descriptors Permission denied
 memory Permission denied
 ptrace Operation not permitted
 pidfd_getfd Operation not permitted
-remove Operation not permitted' users_stranger 4711
+remove Permission denied' users_stranger 4711
 	"$users_lwvmm" hand "$service_name" --back --for 1 2> "$OUT/command.err"
 	check users-refusals 0 "lwvmm: /run/lwvmm/hand-NAME: cannot be used (Permission denied): only root hands guests over
 lwvmm: hand: nobody: not a user: give UID or UID:GID, in numbers (see id)
@@ -172,6 +205,13 @@ lwvmm: guest NAME: could not be started anew: see the line before
 0
 65534
 0' users_between
+	check users-hostile 0 '65534
+0
+not the stopped one
+0' users_hostile
+	check users-squatted 0 "NAME: not running: lwvmm start NAME
+0
+lwvmm: guest NAME: the name is in use by another user: choose another --name" users_squatted
 	check users-killed 0 0 users_killed
 	"$users_lwvmm" stop "$service_name"
 	unset LWVMM_CONFIG_DIR

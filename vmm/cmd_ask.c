@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/cmd_ask.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -8,9 +9,17 @@
 #include <unistd.h>
 
 #include "vmm/control.h"
-#include "vmm/lease.h"
 
 #define QUERY_MS 5000
+
+/* A line of another user's VMM, or of who says to be one. */
+static void text_clean(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (; *text; text++)
+		if (!isprint((unsigned char)*text))
+			*text = '?';
+}
 
 int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout_ms,
 	int wait_ms, union answer *answer, struct problem *problem)
@@ -34,7 +43,7 @@ int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout
 		n = came > 0 ? recv(sock, answer, sizeof(*answer), 0) : -1;
 	while (n < 0 && came > 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n == sizeof(answer->problem) && answer->type == PROTO_PROBLEM) {
-		answer->problem.text[sizeof(answer->problem.text) - 1] = '\0';
+		text_clean(answer->problem.text, sizeof(answer->problem.text));
 		return problem_set(
 			problem, -EIO, EXIT_LWVMM_FAILED, "%s", answer->problem.text);
 	}
@@ -46,6 +55,9 @@ int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout
 
 static bool guest_sound(const struct proto_guest *guest)
 {
+	for (unsigned i = 0; i < guest->ncores && i < PLAN_MAX_VCPUS; i++)
+		if (guest->core[i] >= HOST_MAX_CPUS)
+			return false;
 	return guest->type == PROTO_GUEST && guest->ncores <= PLAN_MAX_VCPUS &&
 	       guest->nprocs <= ABI_MAX_PROCS;
 }
@@ -59,12 +71,16 @@ static bool account_sound(const struct proto_account *account)
 int guest_query(
 	const char *name, enum proto_type type, union answer *answer, struct problem *problem)
 {
-	int sock = control_connect(LEASE_DIR, name, false, problem);
+	int sock = control_connect(name, false, problem);
+	uid_t uid;
+	pid_t pid;
 	int err;
 
 	if (sock < 0)
 		return sock;
 	err = guest_ask(sock, name, type, 0, QUERY_MS, answer, problem);
+	if (!err && type == PROTO_QUERY && control_peer(sock, &pid, &uid))
+		answer->guest.uid = uid; /* whatever it says */
 	close(sock);
 	if (err)
 		return err;

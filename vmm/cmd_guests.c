@@ -14,7 +14,6 @@
 #include "vmm/cmd.h"
 #include "vmm/cmd_ask.h"
 #include "vmm/control.h"
-#include "vmm/lease.h"
 #include "vmm/proto.h"
 
 #define STOP_MS      10000
@@ -133,7 +132,7 @@ static int ps(const char *name, bool json, struct problem *problem)
 	if (name)
 		snprintf(names[0], sizeof(names[0]), "%s", name);
 	else
-		n = control_list(LEASE_DIR, names, CMD_MAX_GUESTS);
+		n = control_list(names, CMD_MAX_GUESTS);
 	if (json)
 		printf("[");
 	for (unsigned i = 0; i < n && i < CMD_MAX_GUESTS; i++) {
@@ -175,7 +174,7 @@ static int ps_parse(char *const *argv, struct problem *problem)
 
 static int stop(const char *name, uint32_t timeout_ms, struct problem *problem)
 {
-	int sock = control_connect(LEASE_DIR, name, false, problem);
+	int sock = control_connect(name, false, problem);
 	int err;
 
 	if (sock < 0)

@@ -5,102 +5,93 @@
  * proxy has descriptors of all of it, and may have passed them on. So no memory ever changes
  * hands: the guest is ended and started anew, its memory being the kernel's, zeroed.
  *
- * Killed between the end and the start, it has left a mark: the next hand, out or back, starts
- * the guest. Two at a time have the file's lock between them; a `start` that a killed hand left
- * behind still runs, and then the second start of the same name is refused.
+ * First it is written down who is to have it (hand.h), then the guest is ended, and `start`
+ * reads there for whom to start it: by us, or by systemd where it is a unit's. Killed between
+ * end and start, we leave a mark, and the next hand, out or back, starts the guest. A user may
+ * do to the VMM of his guest what he likes, kill and stop it too: one that does not answer is
+ * killed, one that is gone is started.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "numa/options.h"
-#include "vmm/base/filelock.h"
 #include "vmm/cmd.h"
 #include "vmm/cmd_ask.h"
 #include "vmm/control.h"
-#include "vmm/lease.h"
+#include "vmm/hand.h"
 
-#define HAND_DIR "/run/lwvmm"
-#define MAX_JOBS 64
-#define JOB_SIZE 32
-
-/* Who has it, as its file says: a user, and the jobs for which. "!": ended, not started yet. */
-struct hand {
-	int fd;
-	unsigned uid;
-	bool between;
-	unsigned njobs;
-	char job[MAX_JOBS][JOB_SIZE];
-};
+#define GONE_MS 60000 /* until the memory of a VMM that ends, or was killed, is freed */
 
 struct request {
 	const char *name, *user, *job;
-	uint32_t uid; /* of user */
+	uint32_t uid, gid; /* of user */
 	bool back;
 };
 
 static union answer answer; /* large */
 
-static int hand_open(struct hand *hand, const char *name, struct problem *problem)
+/* What it has to say it says itself. */
+static int run(const char *path, char *const *words)
 {
-	char path[sizeof(HAND_DIR) + CONTROL_NAME_SIZE + 8], mark[2];
-	FILE *file;
-
-	*hand = (struct hand){.fd = -1};
-	snprintf(path, sizeof(path), HAND_DIR "/hand-%.63s", name);
-	mkdir(HAND_DIR, 0755);
-	hand->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (hand->fd < 0 || filelock_wait(hand->fd))
-		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
-			"%s: cannot be used (%s): only root hands guests over", path,
-			strerror(errno));
-	file = fdopen(dup(hand->fd), "r");
-	if (!file)
-		return 0;
-	hand->between = fscanf(file, "%1[!]", mark) == 1;
-	if (fscanf(file, "%u", &hand->uid) == 1)
-		while (hand->njobs < MAX_JOBS &&
-			fscanf(file, "%31s", hand->job[hand->njobs]) == 1)
-			hand->njobs++;
-	fclose(file);
-	return 0;
-}
-
-static int hand_write(const struct hand *hand, const struct request *r, struct problem *problem)
-{
-	char text[MAX_JOBS * JOB_SIZE + 16];
-	int len = sprintf(text, "%s", hand->between ? "!" : "");
-
-	if (hand->njobs)
-		len += sprintf(text + len, "%u\n", hand->uid);
-	for (unsigned i = 0; i < hand->njobs; i++)
-		len += snprintf(text + len, sizeof(text) - (size_t)len, "%s\n", hand->job[i]);
-	if (!ftruncate(hand->fd, 0) && pwrite(hand->fd, text, (size_t)len, 0) == len)
-		return 0;
-	return problem_set(problem, -EIO, EXIT_LWVMM_FAILED,
-		HAND_DIR "/hand-%s: cannot be written: is the file system full?", r->name);
-}
-
-/* One of our own commands; what it has to say it says itself. */
-static int command(const struct request *r, const char *word, const char *user)
-{
-	char *words[] = {"lwvmm", (char *)word, (char *)r->name, user ? "--user" : NULL,
-		(char *)user, NULL};
 	int status = 0;
 	pid_t pid;
 
-	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, words, environ))
+	if (posix_spawnp(&pid, path, NULL, NULL, words, environ))
 		return EXIT_LWVMM_FAILED;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_LWVMM_FAILED;
+}
+
+static int own_command(const struct request *r, const char *word)
+{
+	char *words[] = {"lwvmm", (char *)word, (char *)r->name, NULL};
+
+	return run("/proc/self/exe", words);
+}
+
+/* Is the VMM a process of lwvmm@NAME.service? Then systemd would take our start for a crash. */
+static bool is_unit(const struct request *r, pid_t vmm)
+{
+	char path[32], line[512], unit[CONTROL_NAME_SIZE + 24];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)vmm);
+	snprintf(unit, sizeof(unit), "/lwvmm@%s.service\n", r->name);
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, unit) != NULL;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Its lock goes with its last breath, after pools and cores are given back. */
+static void gone_wait(const char *name, pid_t vmm)
+{
+	for (int ms = 0; ms < GONE_MS && control_root_vmm(name, NULL) == vmm; ms += 10)
+		usleep(10000);
+}
+
+static void vmm_kill(const char *name, pid_t vmm)
+{
+	int fd = (int)syscall(SYS_pidfd_open, vmm, 0);
+
+	/* Still the one that has the lock: then the descriptor is no other process'. */
+	if (fd >= 0 && control_root_vmm(name, NULL) == vmm)
+		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	gone_wait(name, vmm);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Before a guest is ended: is what its file says still a guest? */
@@ -114,96 +105,133 @@ static int description_check(const struct request *r, struct problem *problem)
 	return options_parse(words, OPTIONS_RUN, &opt, problem);
 }
 
-/* Whatever fails: a guest that root had is root's again, if it can be started at all. */
-static int start_anew(struct hand *hand, const struct request *r, struct problem *problem)
+/* For whom the record says. */
+static int start_anew(
+	struct hand *hand, const struct request *r, bool deaf, struct problem *problem)
 {
-	int status = 0, err = description_check(r, problem);
+	char unit[CONTROL_NAME_SIZE + 24];
+	char *words[] = {"systemctl", "restart", unit, NULL};
+	pid_t vmm = control_root_vmm(r->name, NULL);
+	int status, err = description_check(r, problem);
 
 	if (err)
 		return err;
-	if (!hand->between) {
-		hand->between = true;
-		err = hand_write(hand, r, problem);
-		if (err)
-			return err;
-		status = command(r, "stop", NULL);
-	}
-	if (!status) {
-		status = command(r, "start", r->user);
-		hand->between = status && (!r->user || command(r, "start", NULL));
-	}
-	return status ? problem_set(problem, -EIO, status,
-				"guest %s: could not be started anew: see the line before",
-				r->name)
-		      : 0;
+	if (vmm)
+		hand->unit = is_unit(r, vmm);
+	hand->between = true;
+	err = hand_write(hand, r->name, problem);
+	if (err)
+		return err;
+	if (vmm && !deaf && !hand->unit && !own_command(r, "stop"))
+		gone_wait(r->name, vmm);
+	if (vmm && (deaf || !hand->unit) && control_root_vmm(r->name, NULL) == vmm)
+		vmm_kill(r->name, vmm);
+	snprintf(unit, sizeof(unit), "lwvmm@%s.service", r->name);
+	status = hand->unit ? run("systemctl", words) : own_command(r, "start");
+	hand->between = status != 0;
+	if (!status)
+		return hand_write(hand, r->name, problem);
+	return problem_set(problem, -EIO, status,
+		"guest %s: could not be started anew: see the line before", r->name);
 }
 
-/* What a killed hand has left: whether the guest runs is what tells how far it came. */
-static void between_look(struct hand *hand, const struct request *r)
+/* A guest that root had is root's again, if it can be started at all. */
+static int take_back(
+	struct hand *hand, const struct request *r, bool deaf, struct problem *problem)
 {
-	if (hand->between && !guest_query(r->name, PROTO_QUERY, &answer, &(struct problem){0}))
-		hand->between = false;
+	int err;
+
+	hand_remove(hand, r->job);
+	if (hand->njobs && !hand->between)
+		return hand_write(hand, r->name, problem);
+	if (!hand->njobs)
+		hand->uid = hand->gid = 0;
+	err = start_anew(hand, r, deaf, problem);
+	/* Not even begun, as its description is wrong: then nobody has it for a job. */
+	if (err && !hand->between)
+		hand_write(hand, r->name, problem);
+	return err;
 }
 
-static bool knows(const struct hand *hand, const char *job)
+static int lend(struct hand *hand, const struct request *r, bool deaf, struct problem *problem)
 {
-	for (unsigned i = 0; i < hand->njobs; i++)
-		if (!strcmp(hand->job[i], job))
-			return true;
-	return false;
+	int err;
+
+	hand->uid = r->uid;
+	hand->gid = r->gid;
+	hand_add(hand, r->job);
+	err = start_anew(hand, r, deaf, problem);
+	if (!err)
+		return 0;
+	if (hand->between)
+		take_back(hand, r, false, &(struct problem){0});
+	else
+		hand_remove(hand, r->job);
+	hand_write(hand, r->name, problem);
+	return err;
+}
+
+static int refuse_other(
+	const struct hand *hand, const struct request *r, struct problem *problem)
+{
+	return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
+		"guest %s: user %u has it, for job %s: wait for its end", r->name, hand->uid,
+		hand->job[0]);
 }
 
 static int hand_out(struct hand *hand, const struct request *r, struct problem *problem)
 {
-	int err = hand->between ? 0 : guest_query(r->name, PROTO_QUERY, &answer, problem);
+	struct problem silent = {0};
+	int err = guest_query(r->name, PROTO_QUERY, &answer, &silent);
+	uid_t owner = 0;
 
-	if (err)
-		return err;
+	control_root_vmm(r->name, &owner);
 	if (hand->njobs && hand->uid != r->uid)
-		return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
-			"guest %s: user %u has it, for job %s: wait for its end", r->name,
-			hand->uid, hand->job[0]);
-	if (hand->between || answer.guest.uid != r->uid) {
-		if (!hand->between && answer.guest.nprocs)
-			return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
-				"guest %s: user %u has it and runs programs in it: see lwvmm "
-				"ps %s",
-				r->name, answer.guest.uid, r->name);
-		err = start_anew(hand, r, problem);
-	}
-	if (err || knows(hand, r->job))
-		return err;
-	if (hand->njobs == MAX_JOBS)
+		return refuse_other(hand, r, problem);
+	if (hand->njobs == HAND_MAX_JOBS && !hand_has(hand, r->job))
 		return problem_set(problem, -ENOSPC, EXIT_LWVMM_FAILED,
 			"guest %s: %u jobs have it already: wait for one to end", r->name,
-			MAX_JOBS);
-	hand->uid = r->uid;
-	snprintf(hand->job[hand->njobs++], JOB_SIZE, "%s", r->job);
-	return 0;
+			HAND_MAX_JOBS);
+	if (err && hand->between)
+		return lend(hand, r, false, problem);
+	if (err == -ETIMEDOUT && owner)
+		return lend(hand, r, true, problem);
+	if (err) {
+		*problem = silent;
+		return err;
+	}
+	hand->between = false;
+	if (answer.guest.uid == r->uid) {
+		hand->uid = r->uid;
+		hand->gid = r->gid;
+		hand_add(hand, r->job);
+		return hand_write(hand, r->name, problem);
+	}
+	/* Of a user for none of whose jobs it is, it is ended; root's own work is not. */
+	if (answer.guest.nprocs && !answer.guest.uid)
+		return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
+			"guest %s: user 0 has it and runs programs in it: see lwvmm ps %s",
+			r->name, r->name);
+	return lend(hand, r, false, problem);
 }
 
 static int hand_back(struct hand *hand, const struct request *r, struct problem *problem)
 {
-	unsigned left = 0;
+	bool lent = hand->njobs && hand->uid;
+	int err;
 
-	if (!knows(hand, r->job) && !hand->between)
+	if (!hand_has(hand, r->job) && !hand->between)
 		return 0;
-	for (unsigned i = 0; i < hand->njobs; i++)
-		if (strcmp(hand->job[i], r->job) != 0)
-			memmove(hand->job[left++], hand->job[i], JOB_SIZE);
-	hand->njobs = left;
-	if (hand->between)
-		return left ? 0 : start_anew(hand, r, problem);
-	if (left || hand->uid == geteuid() ||
-		guest_query(r->name, PROTO_QUERY, &answer, &(struct problem){0}))
-		return 0;
-	return answer.guest.uid == geteuid() ? 0 : start_anew(hand, r, problem);
+	err = guest_query(r->name, PROTO_QUERY, &answer, &(struct problem){0});
+	if (hand->between ? err != 0 : lent && (err || answer.guest.uid))
+		return take_back(hand, r, err == -ETIMEDOUT, problem);
+	hand->between = false;
+	hand_remove(hand, r->job);
+	return hand_write(hand, r->name, problem);
 }
 
 static int parse(char *const *argv, struct request *r, struct problem *problem)
 {
-	uint32_t gid;
-
 	for (; *argv; argv++) {
 		if (!strcmp(*argv, "--back"))
 			r->back = true;
@@ -216,12 +244,13 @@ static int parse(char *const *argv, struct request *r, struct problem *problem)
 		else
 			return cmd_unknown_word("hand", *argv, problem);
 	}
-	if (r->user && user_parse(r->user, &r->uid, &gid))
+	if (r->user && user_parse(r->user, &r->uid, &r->gid))
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"hand: %s: not a user: give UID or UID:GID, in numbers (see id)",
 			r->user);
 	if (r->name && control_name_sound(r->name) && r->back == !r->user && *r->job &&
-		strlen(r->job) < JOB_SIZE && !strpbrk(r->job, " \t\n!"))
+		strcmp(r->job, ".") != 0 && strlen(r->job) < HAND_JOB_SIZE &&
+		!strpbrk(r->job, " \t\n"))
 		return 0;
 	return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 		"hand: what is to be done? lwvmm hand NAME UID[:GID] --for JOB, or lwvmm hand "
@@ -237,15 +266,9 @@ static int hand(char *const *argv, struct problem *problem)
 	if (err)
 		return err;
 	err = hand_open(&now, r.name, problem);
-	if (!err) {
-		between_look(&now, &r);
+	if (!err)
 		err = r.user ? hand_out(&now, &r, problem) : hand_back(&now, &r, problem);
-		/* Also after a failure: what it says of itself must stay true. */
-		if (hand_write(&now, &r, err ? &(struct problem){0} : problem))
-			err = -EIO;
-	}
-	if (now.fd >= 0)
-		close(now.fd);
+	hand_close(&now);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmm/base/filelock.h"
+#include "vmm/lease.h"
 
 #define BACKLOG  64
 #define TRIES    16 /* a file may be removed by its last owner while we open it */
@@ -29,26 +30,30 @@ static struct file_name file_name(const char *name, const char *end)
 	return file;
 }
 
-/* Sticky and open to all users, as the leases want it (lease.c). */
+/* Sticky and open to all users, as the leases want it (lease.c); root's own is open to none. */
 static int dir_open(const char *dir, struct problem *problem)
 {
+	mode_t mode = strcmp(dir, CONTROL_ROOT_DIR) ? 01777 : 0755;
 	int fd = -1;
 
-	if (mkdir(dir, 01777) || !chmod(dir, 01777)) /* the umask took bits away */
+	if (mkdir(dir, mode) || !chmod(dir, mode)) /* the umask took bits away */
 		fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,
 			"%s: cannot keep the guest's socket there (%s): as root: install -d -m "
-			"1777 %s",
-			dir, strerror(errno), dir);
+			"%o %s",
+			dir, strerror(errno), mode, dir);
 	return fd;
 }
 
-static bool is_ours(int fd)
+/* Where nobody else can make files, all are ours. */
+static bool is_ours(int dir_fd, int fd)
 {
-	struct stat st;
+	struct stat st, dir;
 
-	return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+	return !fstat(fd, &st) && !fstat(dir_fd, &dir) && S_ISREG(st.st_mode) &&
+	       (st.st_uid == geteuid() ||
+		       (dir.st_uid == geteuid() && !(dir.st_mode & (S_IWGRP | S_IWOTH))));
 }
 
 static bool is_still_there(int dir_fd, const char *file, int fd)
@@ -71,7 +76,7 @@ static int lock_take(int dir_fd, const char *name, int flags, int *held)
 
 		if (fd < 0)
 			return errno == EACCES || errno == ELOOP ? -EPERM : -errno;
-		if (!is_ours(fd)) {
+		if (!is_ours(dir_fd, fd)) {
 			close(fd);
 			return -EPERM;
 		}
@@ -146,7 +151,7 @@ static void fds_close(struct control *control)
 	control->lock_fd = control->dir_fd = -1;
 }
 
-int control_open(
+int control_open_in(
 	const char *dir, const char *name, struct control *control, struct problem *problem)
 {
 	struct control *c = control;
@@ -178,6 +183,17 @@ int control_open(
 		return -EIO;
 	}
 	return 0;
+}
+
+/* A name that root's guest has is no other's: `exec` would find the wrong one. */
+int control_open(const char *name, struct control *control, struct problem *problem)
+{
+	bool root = !geteuid();
+
+	*control = (struct control){.dir_fd = -1, .lock_fd = -1, .sock = -1};
+	if (!root && control_root_vmm(name, NULL))
+		return taken(-EPERM, name, -1, problem);
+	return control_open_in(root ? CONTROL_ROOT_DIR : LEASE_DIR, name, control, problem);
 }
 
 /* systemd says so by the device and inode of what it has given a service (systemd.exec(5)). */
@@ -215,9 +231,9 @@ int control_give(struct control *control, uid_t uid, gid_t gid)
 {
 	struct file_name sock = file_name(control->name, ".sock");
 
-	if (fchown(control->lock_fd, uid, gid) ||
-		fchownat(control->dir_fd, sock.text, uid, gid, AT_SYMLINK_NOFOLLOW) ||
-		(control->log && fchown(STDERR_FILENO, uid, gid)))
+	if (fchownat(control->dir_fd, sock.text, uid, gid, AT_SYMLINK_NOFOLLOW) ||
+		(control->log &&
+			(fchown(STDERR_FILENO, (uid_t)-1, gid) || fchmod(STDERR_FILENO, 0640))))
 		return -errno;
 	return 0;
 }

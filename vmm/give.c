@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 int give(struct control *control, const struct options *opt, struct problem *problem)
@@ -14,6 +15,9 @@ int give(struct control *control, const struct options *opt, struct problem *pro
 	/* The user last: the right to change the others goes with it. */
 	if (!err && (setgroups(1, &group) || setresgid(opt->gid, opt->gid, opt->gid) ||
 			    setresuid(opt->uid, opt->uid, opt->uid)))
+		err = -errno;
+	/* It still has root's descriptors, of pools: not the user's to look at or change. */
+	if (!err && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		err = -errno;
 	if (!err)
 		err = control_listen_again(control);

@@ -108,8 +108,7 @@ static int name_take(struct monitor *m, struct problem *problem)
 {
 	struct problem unheard = {0};
 	bool chosen = m->job->opt->name[0];
-	int err = control_open(
-		LEASE_DIR, m->job->plan->name, &m->control, chosen ? problem : &unheard);
+	int err = control_open(m->job->plan->name, &m->control, chosen ? problem : &unheard);
 
 	return chosen ? err : 0;
 }

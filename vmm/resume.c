@@ -15,7 +15,6 @@
 #include "numa/options.h"
 #include "vmm/cmd.h"
 #include "vmm/control.h"
-#include "vmm/lease.h"
 #include "vmm/program.h"
 #include "vmm/proxy/inherit.h"
 #include "vmm/proxy/proxy.h"
@@ -62,7 +61,7 @@ static int resume(char *const *argv, struct problem *problem)
 	err = program_open_fd(fd, argv[NAME], argv + WORDS, &program, problem);
 	if (err)
 		return err;
-	sock = control_connect(LEASE_DIR, options.name, true, problem);
+	sock = control_connect(options.name, true, problem);
 	if (sock < 0)
 		return sock;
 	return proxy_main(

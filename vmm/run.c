@@ -27,7 +27,6 @@
 #include "vmm/cmd.h"
 #include "vmm/control.h"
 #include "vmm/launch.h"
-#include "vmm/lease.h"
 #include "vmm/monitor.h"
 #include "vmm/pool.h"
 #include "vmm/program.h"
@@ -83,7 +82,7 @@ static int make_plan(struct problem *problem)
 	/* What crashed guests left is given back first, so that the plan sees it. */
 	pool_repair(true, NULL);
 	view_repair(true, NULL);
-	control_list(LEASE_DIR, NULL, 0);
+	control_list(NULL, 0);
 	err = host_read("", &host, problem);
 	if (err)
 		return err;
@@ -364,7 +363,7 @@ static int exec(char *const *argv, struct problem *problem)
 	if (err)
 		return err;
 	/* Last: the guest does not wait long for our first words. */
-	sock = control_connect(LEASE_DIR, name, true, problem);
+	sock = control_connect(name, true, problem);
 	if (sock < 0)
 		return sock;
 	memcpy(options.name, name, strlen(name) + 1); /* it is sound: control_connect() */

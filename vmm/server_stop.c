@@ -96,13 +96,30 @@ void server_wait_gone(struct server *s)
 	}
 }
 
+/* Until the peer has closed its end, so that it reads what we have sent before. */
+static void linger(int sock, uint64_t end)
+{
+	struct pollfd peer = {.fd = sock, .events = POLLIN};
+	char packet[sizeof(struct proto_problem)];
+	uint64_t now;
+
+	do
+		now = server_now_ms();
+	while (poll(&peer, 1, now < end ? (int)(end - now) : 0) > 0 &&
+		recv(sock, packet, sizeof(packet), MSG_DONTWAIT) > 0);
+}
+
 void server_bye(struct server *s)
 {
-	for_each_client (s, c) {
+	uint64_t end = server_now_ms() + LINGER_MS;
+
+	for_each_client (s, c)
 		if (c->state == CLIENT_ENDED)
 			client_send_bye(c);
+	/* One limit for all: those that do not close must not hold up the others. */
+	for_each_client (s, c) {
 		if (c->sock >= 0)
-			server_linger(c->sock);
+			linger(c->sock, end);
 		if (c->state != CLIENT_FREE)
 			client_free(c);
 	}
@@ -110,10 +127,5 @@ void server_bye(struct server *s)
 
 void server_linger(int sock)
 {
-	struct pollfd peer = {.fd = sock, .events = POLLIN};
-	char packet[sizeof(struct proto_problem)];
-
-	while (poll(&peer, 1, LINGER_MS) > 0 &&
-		recv(sock, packet, sizeof(packet), MSG_DONTWAIT) > 0)
-		;
+	linger(sock, server_now_ms() + LINGER_MS);
 }

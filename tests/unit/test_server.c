@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket from both ends: names that are taken, left over or somebody else's;
- * connections that say what they should, nothing, nonsense, or too much; proxies that die.
+ * The control socket's connections, from both ends: those that say what they should, nothing,
+ * nonsense, or too much; proxies that die.
  */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -77,7 +75,7 @@ static void guest_setup(void)
 	problem = (struct problem){0};
 	fake_uid = (uid_t)-1;
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	ck_assert_int_eq(control_open(dir, "g", &control, &problem), 0);
+	ck_assert_int_eq(control_open_in(dir, "g", &control, &problem), 0);
 	server = calloc(1, sizeof(*server));
 	janitor = calloc(1, sizeof(*janitor));
 	plan.nvcpus = vm.nvcpus = 2;
@@ -129,7 +127,7 @@ static enum server_news turn(void)
 
 static int come(void)
 {
-	int sock = control_connect(dir, "g", false, &problem);
+	int sock = control_connect_in(dir, "g", false, &problem);
 
 	ck_assert_msg(sock >= 0, "%s", problem.text);
 	return sock;
@@ -208,7 +206,7 @@ static pid_t proxy_fork(bool deaf, int *ready)
 	pid = fork();
 	if (!pid) {
 		struct proto_hello hello;
-		int sock = control_connect(dir, "g", true, &problem);
+		int sock = control_connect_in(dir, "g", true, &problem);
 
 		signal(SIGTERM, deaf ? SIG_IGN : SIG_DFL);
 		hello = hello_of_us();
@@ -223,65 +221,6 @@ static pid_t proxy_fork(bool deaf, int *ready)
 	turn();
 	return pid;
 }
-
-START_TEST(name_is_taken_once)
-{
-	struct control other;
-	struct stat st;
-	char path[128];
-
-	ck_assert_int_eq(control_open(dir, "g", &other, &problem), -EBUSY);
-	ck_assert_ptr_nonnull(strstr(problem.text, "in use"));
-	snprintf(path, sizeof(path), "%s/guest-g.sock", dir);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 0777, 0600);
-	problem = (struct problem){0};
-	ck_assert_int_eq(control_open(dir, "h", &other, &problem), 0);
-	control_close(&other);
-}
-END_TEST
-
-/* What a killed VMM leaves: the files, not the lock. */
-START_TEST(left_over_is_replaced)
-{
-	char names[4][CONTROL_NAME_SIZE], path[128];
-	struct control other;
-	struct stat st;
-
-	close(control.lock_fd);
-	ck_assert_int_eq(control_open(dir, "g", &other, &problem), 0);
-	ck_assert_uint_eq(control_list(dir, names, 4), 1);
-	ck_assert_str_eq(names[0], "g");
-	close(other.lock_fd);
-	ck_assert_uint_eq(control_list(dir, names, 4), 0);
-	snprintf(path, sizeof(path), "%s/guest-g.sock", dir);
-	ck_assert_int_eq(stat(path, &st), -1);
-	ck_assert_int_eq(control_connect(dir, "g", true, &problem), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(problem.text, "no such guest"));
-}
-END_TEST
-
-START_TEST(what_is_not_ours_is_left_alone)
-{
-	char path[128];
-	struct control other;
-
-	snprintf(path, sizeof(path), "%s/guest-link", dir);
-	ck_assert_int_eq(symlink("/etc/passwd", path), 0);
-	ck_assert_int_eq(control_open(dir, "link", &other, &problem), -EPERM);
-	problem = (struct problem){0};
-	snprintf(path, sizeof(path), "%s/guest-pipe", dir);
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_int_eq(control_open(dir, "pipe", &other, &problem), -EPERM);
-	problem = (struct problem){0};
-	ck_assert_int_eq(control_connect(dir, "../g", true, &problem), -EINVAL);
-	/* Whoever listens there, it is not we. */
-	problem = (struct problem){0};
-	fake_uid = geteuid() + 1;
-	ck_assert_int_eq(control_connect(dir, "g", true, &problem), -EPERM);
-	ck_assert_ptr_nonnull(strstr(problem.text, "another user"));
-}
-END_TEST
 
 START_TEST(starter_hears_when_it_serves)
 {
@@ -622,9 +561,6 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, guest_setup, guest_teardown);
 	tcase_set_timeout(tcase, 30);
-	tcase_add_test(tcase, name_is_taken_once);
-	tcase_add_test(tcase, left_over_is_replaced);
-	tcase_add_test(tcase, what_is_not_ours_is_left_alone);
 	tcase_add_test(tcase, starter_hears_when_it_serves);
 	tcase_add_test(tcase, starter_that_dies_takes_it_along);
 	tcase_add_loop_test(tcase, starter_of_ranks_keeps_it, 0, 2);

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "vmm/control.h"
-#include "vmm/lease.h"
 #include "vmm/proxy/futex.h"
 #include "vmm/proxy/heap.h"
 #include "vmm/proxy/state.h"
@@ -91,7 +90,7 @@ static void copy_main(struct service *service)
 	job.child = true;
 	job.trace_fd = -1;
 	job.copy_of = service;
-	job.sock = control_connect(LEASE_DIR, options.name, true, &problem);
+	job.sock = control_connect(options.name, true, &problem);
 	if (job.sock >= 0)
 		proxy_main(&job, &problem);
 	copy_lost(&service->news);
