@@ -18,7 +18,9 @@ tagged_processes() {
 	true
 }
 
+# What a killed guest has left in $guests_dir is there until somebody looks for guests.
 host_state() {
+	"$LWVMM" ps > /dev/null 2>&1
 	grep . /sys/devices/system/node/node*/hugepages/hugepages-*/nr_hugepages 2> /dev/null
 	find /run/lwvmm -name 'pool-*' -o -name 'guest-*' -o -name 'hand-*' -size +0 2> /dev/null
 	find /dev/shm -path /dev/shm/lwvmm -prune -o -type f -print 2> /dev/null
