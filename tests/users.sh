@@ -52,6 +52,43 @@ users_leftover() {
 	"$users_lwvmm" ps "$service_name" | grep -c 'processes: 0$'
 }
 
+# users_write UID TEXT: a program of this user that has TEXT all over its memory until it is ended.
+users_write() {
+	setpriv --reuid "$1" --regid "$1" --clear-groups "$users_lwvmm" exec "$service_name" -- /usr/bin/python3 -c "if 1:
+		import sys, time
+		text = bytearray(sys.argv[1].encode() * 100000)
+		print('written', flush=True)
+		time.sleep(60)" "$2" > "$OUT/users.out" 2>&1 &
+	users_writer=$!
+	wait_for_line "$OUT/users.out" written
+}
+
+users_look() {
+	echo "$2$2$2$2" | tr -d '\n' > "$users_dir/look.$1"
+	wait_for_line "$OUT/users.seen" "^$1: "
+	kill $users_writer
+	end_of $users_writer
+}
+
+# Who keeps descriptors of a guest's memory sees their own program's in it, and nothing of the next user's.
+users_memory() {
+	local users_writer
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1
+	as 65534 "$users_dir/keep_memory" "/run/lwvmm/guest-$service_name.sock" "$users_dir/look" \
+		> "$OUT/users.seen" 2> "$OUT/users.err" &
+	wait_for_line "$OUT/users.seen" kept
+	users_write 65534 of-the-first-
+	users_look 1 of-the-first-
+	users_said "$users_lwvmm" hand "$service_name" --back --for 1
+	users_said "$users_lwvmm" hand "$service_name" 4711 --for 2
+	users_write 4711 of-the-second-
+	users_look 2 of-the-second-
+	wait_for_line "$OUT/users.seen" end
+	cat "$OUT/users.seen"
+	users_said "$users_lwvmm" hand "$service_name" --back --for 2
+	rm "$users_dir"/look.*
+}
+
 # A stranger asks the kernel in every way for what the VMM has.
 users_stranger() {
 	as "$1" /usr/bin/python3 - "$(users_vmm)" "$service_name" << 'END'
@@ -178,6 +215,14 @@ lwvmm: guest NAME: is another user's (0): only its owner may use it
 0" users_handed
 	check users-leftover 0 'its program: 143
 1' users_leftover
+	if gcc -O2 -I"$TESTS/.." -o "$users_dir/keep_memory" "$TESTS/bad/keep_memory.c" 2> "$OUT/gcc.log"; then
+		check users-memory 0 'kept
+1: seen
+2: not seen
+end' users_memory
+	else
+		ring_not_ok users-memory "keep_memory.c does not build: see $OUT/gcc.log"
+	fi
 	"$users_lwvmm" hand "$service_name" 65534 --for 1 2> "$OUT/command.err"
 	check users-stranger 0 'socket Permission denied
 descriptors Permission denied
