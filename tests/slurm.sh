@@ -25,6 +25,7 @@ pattern=${1:-*}
 . tests/ring.sh
 . tests/host_state.sh
 . tests/slurm_cluster.sh
+. tests/slurm_account.sh
 
 guest_start() {
 	timeout -k 5 60 "$LWVMM" start v01 2> "$OUT/guest.err"
@@ -338,6 +339,7 @@ two_users() {
 	background -n 1 -D / sh -c 'echo ready; exec sleep 60'
 	launcher=
 	run -Q true 2>&1 | grep '^lwvmm'
+	timeout -k 5 $CASE_SECONDS srun -Q -w n01 --lwvmm=v01 true 2>&1 | grep '^lwvmm'
 	sinfo -h -n v01 -o %T | grep -c drain
 	scancel -n test-step
 	wait $!
@@ -392,9 +394,18 @@ else
 	must=resumed both slurm-suspend suspended
 	must='step: 3' both slurm-batch batch
 	must=65534 both slurm-other-user other_user
-	says slurm-two-users "lwvmm: guest v01: is another user's (65534): only its owner may use it
+	says slurm-two-users "lwvmm: guest v01: is another user's (65534 nobody): only its owner may use it
+lwvmm: guest v01: is another user's (65534 nobody): only its owner may use it
 0
 again" host_run two_users
+	says slurm-chosen '65534
+guest
+nobody 640
+again' host_run chosen_by_user
+	says slurm-closed-folder guest host_run closed_folder
+	says slurm-killed-account 'little on the host
+status 137
+much in the guest' host_run killed_has_account
 	says slurm-guest-dies 'status 125
 1
 idle
@@ -406,6 +417,7 @@ again' host_run slurmd_dies
 	must='hello there' both slurm-surroundings surroundings
 	must=SLURM_STEP both slurm-environment environment
 	must='exit code 7' both slurm-status status
+	must='bad interpreter' both slurm-not-executed not_executed
 	must='Segmentation' both slurm-segv died SEGV
 	must='Killed' both slurm-kill died KILL
 	must='status 0' both slurm-input input
@@ -414,6 +426,10 @@ again' host_run slurmd_dies
 	must='More processors' both slurm-too-many too_many
 	must='^3$' both slurm-overcommit over_committed
 	node=v01
+	says slurm-account 'status 3
+its time' accounted
+	says slurm-multi-prog 'lwvmm: guest v01: --multi-prog
+ran by wish' multi_prog
 	says slurm-bound '0: Cpus_allowed_list:	0
 1: Cpus_allowed_list:	1' bound
 	says slurm-bound-map '0: Cpus_allowed_list:	1

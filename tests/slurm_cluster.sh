@@ -36,7 +36,7 @@ KillWait=2
 $1
 PartitionName=all Nodes=n01,v01 Default=YES MaxTime=INFINITE State=UP
 END
-	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task" \
+	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task account=$D/account" \
 		> "$D/plugstack.conf"
 }
 
