@@ -404,6 +404,8 @@ nobody 640
 again' host_run chosen_by_user
 	says slurm-closed-folder guest host_run closed_folder
 	says slurm-killed-account 'little on the host
+status 143
+much in the guest
 status 137
 much in the guest' host_run killed_has_account
 	says slurm-guest-dies 'status 125

@@ -27,11 +27,17 @@ killed_has_account() {
 	line=$(grep '^ready' "$D/step.out")
 	job=${line##* } pid=${line#ready } pid=${pid% *}
 	awk '{ print $14 + $15 < 10 ? "little on the host" : $14 + $15 " ticks on the host" }' "/proc/$pid/stat"
-	scancel -s KILL "$job"
+	scancel "$job"
 	wait $!
-	sleep 0.1
-	echo "status $(field status < "$D/account/$job.jsonl")"
-	field cpu_s < "$D/account/$job.jsonl" | awk '{ print $1 > 0.1 ? "much in the guest" : $1 }'
+	in_guest "$job"
+	run -Q sh -c "$burn; echo \$SLURM_JOB_ID; kill -s KILL \$\$" > "$D/step.out" 2> "$OUT/killed.err"
+	in_guest "$(cat "$D/step.out")"
+}
+
+# in_guest JOB: how its task ended, and whether its computing was seen.
+in_guest() {
+	echo "status $(field status < "$D/account/$1.jsonl")"
+	field cpu_s < "$D/account/$1.jsonl" | awk '{ print ($1 > 0.1 ? "much in the guest" : $1) }'
 }
 
 # taken_back: no job has v01 any more.
