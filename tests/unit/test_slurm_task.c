@@ -11,6 +11,7 @@
 
 #include "integrations/slurm/account_file.h"
 #include "integrations/slurm/program.h"
+#include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/lwvmm-slurm-task-XXXXXX";
 
@@ -190,8 +191,6 @@ int main(void)
 {
 	Suite *suite = suite_create("slurm_task");
 	TCase *tc = tcase_create("slurm_task");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, what_execve_says, 0, sizeof(files) / sizeof(files[0]));
@@ -201,8 +200,5 @@ int main(void)
 	tcase_add_test(tc, account_is_no_way_elsewhere);
 	tcase_add_test(tc, quotes);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
