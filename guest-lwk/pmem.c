@@ -114,21 +114,16 @@ static u64 range_take(struct range *r, u64 want, u64 *got)
 		return 0;
 
 	u64 bit = w * 64 + (u64)__builtin_ctzll(r->map[w]);
-	u64 n = 0;
+	u64 n = 0, part = 0, room = 0;
 
-	while (n < want && bit + n < r->nblocks) {
-		u64 *word = &r->map[(bit + n) / 64];
-		u64 left = want - n;
+	/* Word by word: behind its end a range has no free bit. */
+	while (n < want && part == room && w < words) {
+		u64 from = (bit + n) % 64, used = ~(r->map[w] >> from);
 
-		if ((bit + n) % 64 == 0 && *word == ~0ULL && left >= 64) {
-			*word = 0;
-			n += 64;
-			continue;
-		}
-		if (!(*word >> ((bit + n) % 64) & 1))
-			break;
-		*word &= ~(1ULL << ((bit + n) % 64));
-		n++;
+		room = 64 - from;
+		part = MIN(used ? (u64)__builtin_ctzll(used) : 64, MIN(room, want - n));
+		r->map[w++] &= ~((part == 64 ? ~0ULL : (1ULL << part) - 1) << from);
+		n += part;
 	}
 	r->nfree -= n;
 	machine.share->mem_free[r->node] -= n * BLOCK_SIZE;

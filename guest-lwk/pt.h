@@ -19,7 +19,7 @@
 #define PTE_USER      0x004ULL
 #define PTE_ACCESSED  0x020ULL
 #define PTE_DIRTY     0x040ULL
-#define PTE_LARGE     0x080ULL
+#define PTE_LARGE     ABI_PTE_LARGE
 #define PTE_POPULATED ABI_PTE_POPULATED
 #define PTE_WINDOW                                                                             \
 	0x400ULL /* software bit: of the window (pt_window.h), also in a table's entry */
