@@ -51,6 +51,7 @@ struct mm {
 	bool dying; /* cores that idle on its tables leave them when they are kicked */
 	u64 root;   /* gpa of the top page table */
 	struct vma *tree, *first, *last;
+	struct vma *seen; /* found last (vma.c); NULL: none */
 	struct gib_slot *slots;
 	u64 brk_start, brk;
 	u64 small_hint, sparse_hint, large_hint,

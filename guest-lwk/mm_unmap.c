@@ -320,13 +320,11 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 			return -EINVAL;
 	if (mm_cuts_huge(mm, start) || mm_cuts_huge(mm, end))
 		return -EINVAL;
-	if (vma_split(mm, start) || vma_split(mm, end) || pt_split(mm, start) ||
-		pt_split(mm, end))
+	if (vma_hole(mm, start, end) || pt_split(mm, start) || pt_split(mm, end))
 		return -ENOMEM;
 	hide_range(mm, start, end);
 	mm_flush(mm);
-	while ((vma = vma_find_above(mm, start)) && vma->start < end)
-		vma_remove(mm, vma);
+	vma_cut(mm, start, end);
 	clean_range(proc, start, end);
 	mm_pick_freed(mm, end);
 	return 0;

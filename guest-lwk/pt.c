@@ -3,6 +3,7 @@
 #include "guest-lwk/core.h"
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
+#include "guest-lwk/pt_leaves.h"
 #include "guest-lwk/pt_range.h"
 #include "guest-lwk/pt_window.h"
 
@@ -42,19 +43,22 @@ static void table_free(u64 *table)
 	kpage_free(table);
 }
 
+/* The first of table's entries from i on, of n, that is not 0; n: none. */
+static u64 entry_used(const u64 *table, u64 i, u64 n)
+{
+	return i + pt_leaves_empty(&table[i], n - i);
+}
+
 /* Upper tables only: granules have been forgotten before. */
 void pt_root_destroy(u64 root)
 {
 	u64 *top = gpa_to_ptr(root);
 
-	for (u32 i = 0; i < KERNEL_FIRST; i++) {
-		if (!top[i])
-			continue;
+	for (u64 i = 0; (i = entry_used(top, i, KERNEL_FIRST)) < KERNEL_FIRST; i++) {
 		u64 *pdpt = gpa_to_ptr(top[i] & PTE_ADDR);
 
-		for (u32 j = 0; j < ENTRIES; j++)
-			if (pdpt[j])
-				table_free(gpa_to_ptr(pdpt[j] & PTE_ADDR));
+		for (u64 j = 0; (j = entry_used(pdpt, j, ENTRIES)) < ENTRIES; j++)
+			table_free(gpa_to_ptr(pdpt[j] & PTE_ADDR));
 		table_free(pdpt);
 	}
 	table_free(top);
