@@ -4,11 +4,28 @@
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 
+/* The vma that was found last, the gaps beside it, and its neighbours: true if va is there. */
+static inline bool find_near(const struct mm *mm, u64 va, struct vma **found)
+{
+	struct vma *v = mm->seen, *other;
+
+	if (!v)
+		return false;
+	if (va < v->start) {
+		other = v->prev;
+		*found = !other || other->end <= va ? v : other;
+		return *found == v || other->start <= va;
+	}
+	other = v->next;
+	*found = va < v->end ? v : other;
+	return *found == v || !other || va < other->end;
+}
+
 struct vma *vma_find_above(struct mm *mm, u64 va)
 {
-	struct vma *v = mm->seen, *best = NULL;
+	struct vma *v, *best = NULL;
 
-	if (v && v->start <= va && va < v->end)
+	if (find_near(mm, va, &v))
 		return v;
 	v = mm->tree;
 	while (v) {
