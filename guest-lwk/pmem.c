@@ -102,6 +102,12 @@ static u64 range_words(const struct range *r)
 	return (r->nblocks + 63) / 64;
 }
 
+/* n bits, not 0, of a word, from the bit `from` on. */
+static u64 word_bits(u64 from, u64 n)
+{
+	return ~0ULL >> (64 - n) << from;
+}
+
 /* Takes up to want contiguous blocks at the first free one. */
 static u64 range_take(struct range *r, u64 want, u64 *got)
 {
@@ -122,7 +128,9 @@ static u64 range_take(struct range *r, u64 want, u64 *got)
 
 		room = 64 - from;
 		part = MIN(used ? (u64)__builtin_ctzll(used) : 64, MIN(room, want - n));
-		r->map[w++] &= ~((part == 64 ? ~0ULL : (1ULL << part) - 1) << from);
+		if (!part)
+			break;
+		r->map[w++] &= ~word_bits(from, part);
 		n += part;
 	}
 	r->nfree -= n;
@@ -163,10 +171,12 @@ static struct range *range_of(u64 gpa)
 static void range_give(u64 gpa, u64 len)
 {
 	struct range *r = range_of(gpa);
-	u64 first = (gpa - r->gpa) / BLOCK_SIZE;
+	u64 first = (gpa - r->gpa) / BLOCK_SIZE, end = first + len / BLOCK_SIZE, n;
 
-	for (u64 b = first; b < first + len / BLOCK_SIZE; b++)
-		r->map[b / 64] |= 1ULL << (b % 64);
+	for (u64 b = first; b < end; b += n) {
+		n = MIN(64 - b % 64, end - b);
+		r->map[b / 64] |= word_bits(b % 64, n);
+	}
 	r->nfree += len / BLOCK_SIZE;
 	r->npending -= len / BLOCK_SIZE;
 	r->hint = MIN(r->hint, first / 64);

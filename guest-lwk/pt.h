@@ -28,7 +28,7 @@
 
 /* Remembers the kernel's half; the boot tables are what is loaded now. */
 u64 pt_root_create(void); /* gpa, 0: no memory */
-void pt_root_destroy(u64 root);
+void pt_root_destroy(struct mm *mm);
 
 /* The granule's PD entry. With create, tables are made on the way (NULL: no memory). */
 u64 *pt_granule_walk(struct mm *mm, u64 va, bool create);
