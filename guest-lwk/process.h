@@ -92,6 +92,7 @@ struct process {
 	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */
 	struct thread *threads;
 	u32 nthreads;
+	u32 slot_first, slot_end;      /* its threads' slots have been in [first, end) */
 	bool exiting;                  /* everybody leaves at the next chance */
 	bool stopped;                  /* SIGSTOP or the like: threads wait in the kernel */
 	u32 exit_wait;                 /* wait status once exiting */

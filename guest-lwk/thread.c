@@ -107,6 +107,8 @@ static bool thread_link(struct thread *t)
 			t->sched_policy = parent->sched_policy;
 			t->interleaved = parent->interleaved;
 		}
+		proc->slot_first = MIN(proc->slot_first, t->slot);
+		proc->slot_end = MAX(proc->slot_end, t->slot + 1);
 		t->next = proc->threads;
 		proc->threads = t;
 		WRITE_ONCE(t->account->proc, proc->index + 1);
