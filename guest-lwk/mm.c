@@ -57,8 +57,7 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 	return gpa;
 }
 
-/* Blocks that found no page table go back. */
-static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
+s64 mm_blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 {
 	if (n && !mm_slot_find(proc->mm, va)) {
 		u64 pos = log_append(proc, ABI_LOG_UNMAP, va, n * BLOCK_SIZE, 0);
@@ -114,7 +113,7 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 		u64 from = MAX(g, vma->start), to = MIN(g + BLOCK_SIZE, vma->end);
 
 		if (!entry)
-			return blocks_return(proc, g, block, left);
+			return mm_blocks_return(proc, g, block, left);
 		if (pt_is_window(*entry)) /* never both in a granule: mm_window.h */
 			return -ENOMEM;
 		warm_check(proc, entry, g);
@@ -139,7 +138,7 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 				return -ENOMEM;
 		} else {
 			if (pt_populate(mm, entry, block, from, to, vma->prot))
-				return blocks_return(proc, g, block, left);
+				return mm_blocks_return(proc, g, block, left);
 			block += BLOCK_SIZE;
 			left--;
 		}
@@ -356,8 +355,10 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 		err = commit_parts(proc, addr, addr + len, IN_ADVANCE, commits_now);
 	if (!err)
 		return (s64)addr;
-	mm_window_settle(proc, addr, addr + len);
-	mm_unmap(proc, addr, addr + len);
+	if (flags & MM_AT_ONCE)
+		mm_unmap(proc, addr, addr + len);
+	else
+		mm_unmap_parts(proc, addr, addr + len);
 	return -ENOMEM;
 }
 

@@ -78,9 +78,10 @@ struct mm {
 	bool windows; /* has, or had, something of the window */
 	u32 mappings; /* of the window that there ever were */
 	/* mm_window_wait.c: a thread forks; changes of the window that are under way; threads
-	 * that wait to make one. */
+	 * that wait to make one; and all that wait. */
 	bool forking;
 	u32 changes, waiting;
+	struct mm_waiter *waiters;
 	struct attach *attached; /* System V shared memory (mm_shm.c) */
 	bool touch;              /* default commit mode */
 	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */
@@ -119,6 +120,8 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 s64 mm_unmap(struct process *proc, u64 start, u64 end);
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot);
 s64 mm_rights(struct process *proc, u64 start, u64 end, u32 prot);
+/* The n blocks at gpa, which va was to get, and which found no page table, go back. -ENOMEM. */
+s64 mm_blocks_return(struct process *proc, u64 va, u64 gpa, u64 n);
 /* [start, end) lies in vma: commits what of it is not. -ENOMEM. */
 s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end);
 /* Commits what of [start, end) is to be committed when it is asked for. -ENOMEM. */
@@ -164,7 +167,7 @@ bool mm_may_protect(struct process *proc, u64 start, u64 end, u32 prot);
  */
 struct vma *mm_vma(struct process *proc, u64 va);
 
-/* mm_sys.c: the calls. */
+/* mm_sys.c, mm_brk.c: the calls. */
 s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);
 s64 sys_munmap(u64 addr, u64 len);
 s64 sys_mprotect(u64 addr, u64 len, u64 prot);

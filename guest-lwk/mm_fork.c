@@ -87,6 +87,8 @@ static s64 slot_copy(struct copy *c, u64 va)
 
 	if (!mm_slot_find(c->from, va) || mm_slot_find(c->to, va))
 		return 0;
+	if (!log_drains(c->proc))
+		return -ENOMEM;
 	mempolicy_place_near(c->proc, &place);
 	return mm_slot_create(c->proc, va, &place) ? 0 : -ENOMEM;
 }
@@ -110,8 +112,9 @@ static s64 granule_copy(struct copy *c, const u64 *from, u64 va, u64 end)
 	} else if (!c->left && blocks_get(c, va, run_length(from, to, va, end))) {
 		return -ENOMEM;
 	}
+	/* The rest of the run has no entries by which mm_destroy() would find it. */
 	if (entry_copy(to, c->block, *from))
-		return -ENOMEM;
+		return mm_blocks_return(c->proc, va, c->block, c->left);
 	c->block += BLOCK_SIZE;
 	c->left--;
 	return 0;

@@ -12,6 +12,7 @@
 #include "guest-lwk/peer_copy.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/pmem.h"
+#include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/user_window.h"
 
@@ -19,6 +20,8 @@
 #define MOST   0x7ffff000u /* Linux's MAX_RW_COUNT */
 /* At a time, with the locks held: some 20 us. On a software KVM each is an exit besides. */
 #define PIECE (256U << 10)
+/* And after so much others get the core, if they want it. */
+#define BREATH (4U << 20)
 
 struct range {
 	u64 base, len;
@@ -34,6 +37,13 @@ u32 peer_verdicts_age(void)
 	return load_acquire(&machine.share->ids_changes);
 }
 
+/* The child of a vfork() has its parent's process here, but may have given up its parent's
+ * rights: it is judged by the host each time. */
+static bool judged_anew(const struct thread *t)
+{
+	return t->vfork;
+}
+
 /*
  * peers is of the age peers_age: it is emptied before it gets a new age, so who has seen the
  * new age sees no bit of the old one.
@@ -42,6 +52,8 @@ void peer_allow(const struct peer *peer, u32 age)
 {
 	struct process *me = current_thread()->proc;
 
+	if (judged_anew(current_thread()))
+		return;
 	spin_lock(&me->lock);
 	if (age == peer_verdicts_age()) {
 		if (me->peers_age != age)
@@ -52,11 +64,16 @@ void peer_allow(const struct peer *peer, u32 age)
 	spin_unlock(&me->lock);
 }
 
+/*
+ * The peer's process.lock is held, and it lives. A program is counted in ids_changes before it
+ * lives (process_map): who sees it live sees no verdict on who had its place before.
+ */
 static bool allowed(const struct peer *peer)
 {
 	const struct process *me = current_thread()->proc;
 
-	return load_acquire(&me->peers_age) == peer_verdicts_age() &&
+	return !judged_anew(current_thread()) &&
+	       load_acquire(&me->peers_age) == peer_verdicts_age() &&
 	       READ_ONCE(me->peers) & 1ULL << peer->proc->index &&
 	       !READ_ONCE(peer->proc->undumpable);
 }
@@ -99,7 +116,7 @@ static bool both_open(const struct peer *peer, u64 mine, u64 theirs, u64 len, vo
 	bool reads = peer->prot == ABI_PROT_R, second = mm[0] < mm[1];
 	const u32 prot[2] = {reads ? ABI_PROT_W : ABI_PROT_R, reads ? ABI_PROT_R : ABI_PROT_W};
 
-	/* A vfork()'s child has its parent's. */
+	/* A program that names itself. */
 	if (mm[0] == mm[1])
 		return false;
 	at[!second] = window_try(mm[!second], va[!second], len, prot[!second]);
@@ -118,7 +135,7 @@ static bool piece_copy(const struct peer *peer, u64 mine, u64 theirs, u64 len)
 	void *at[2];
 
 	spin_lock(&proc->lock);
-	if (peer_lives(peer) && both_open(peer, mine, theirs, len, at)) {
+	if (peer_lives(peer) && allowed(peer) && both_open(peer, mine, theirs, len, at)) {
 		bool reads = peer->prot == ABI_PROT_R;
 
 		pmem_copy(ptr_to_gpa(at[!reads]), ptr_to_gpa(at[reads]), len);
@@ -144,9 +161,9 @@ s64 peer_copy(const struct peer *peer, const u64 arg[6])
 {
 	const struct process *me = current_thread()->proc;
 	struct ranges mine, theirs;
-	u64 room, bytes;
+	u64 room, bytes, since = 0;
 
-	if (!allowed(peer) || !ranges_read(&mine, arg[1], arg[2], &room) ||
+	if (!ranges_read(&mine, arg[1], arg[2], &room) ||
 		!ranges_read(&theirs, arg[3], arg[4], &bytes))
 		return -EAGAIN;
 	bytes = MIN(bytes, room);
@@ -158,6 +175,11 @@ s64 peer_copy(const struct peer *peer, const u64 arg[6])
 		advance(&mine, len);
 		advance(&theirs, len);
 		left -= len;
+		since += len;
+		if (since >= BREATH) {
+			host_breathe();
+			since = 0;
+		}
 	}
 	return (s64)bytes;
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +110,22 @@ static void refused(pid_t pid, uint8_t *lent)
 	printf("ok refused\n");
 }
 
+/* More than is to be moved is not looked at. */
+static void ample(pid_t pid, uint8_t *lent)
+{
+	struct iovec local = {mine, 16};
+	struct iovec remote[2] = {{lent + FULL, LENT}, {(void *)16, 16}};
+
+	CHECK(process_vm_readv(pid, &local, 1, remote, 2, 0) == 16);
+	remote[0].iov_len = 1UL << 46;
+	CHECK(process_vm_readv(pid, &local, 1, remote, 1, 0) == 16);
+	CHECK(mine[0] == pattern(0) && mine[15] == pattern(15));
+	remote[1].iov_len = ~0UL;
+	CHECK_ERRNO(process_vm_readv(pid, &local, 1, remote, 2, 0), EINVAL);
+	CHECK(process_vm_writev(pid, &local, 1, remote, 1, 0) == 16);
+	printf("ok ample\n");
+}
+
 /* Few ranges, over borders of 2 MiB on both sides. */
 static void often(pid_t pid, uint8_t *lent)
 {
@@ -193,6 +210,25 @@ static void drop(pid_t parent, uint8_t *lent)
 	CHECK_ERRNO(get(parent, lent + FULL, 10), EPERM);
 }
 
+/* The same of who only borrows this program's memory until it has one of its own. */
+static void drop_borrowed(pid_t pid, uint8_t *lent)
+{
+	volatile int error = 0;
+
+	CHECK(get(pid, lent + FULL, 10) == 10 && get(pid, lent + FULL, 10) == 10);
+	if (!vfork()) {
+		if (syscall(SYS_setresgid, 65534, 65534, 65534) ||
+			syscall(SYS_setresuid, 65534, 65534, 65534) ||
+			get(pid, lent + FULL, 10) == 10)
+			error = -1;
+		else
+			error = errno;
+		_exit(0);
+	}
+	CHECK(wait(NULL) > 0 && error == EPERM);
+	CHECK(get(pid, lent + FULL, 10) == 10);
+}
+
 static void children(uint8_t *lent)
 {
 	pid_t pid = child(idle, lent);
@@ -200,7 +236,10 @@ static void children(uint8_t *lent)
 	whole(pid, lent);
 	often(pid, lent);
 	scattered(pid, lent);
+	ample(pid, lent);
 	refused(pid, lent);
+	if (geteuid() == 0)
+		drop_borrowed(pid, lent);
 	end(pid, SIGKILL);
 	CHECK_ERRNO(get(pid, lent + FULL, 1), ESRCH);
 	each_other(lent);
@@ -229,6 +268,7 @@ int main(int argc, char **argv)
 	lent = argc > 3 ? (uint8_t *)strtoul(argv[3], NULL, 10) : lent_make();
 	whole(pid, lent);
 	scattered(pid, lent);
+	ample(pid, lent);
 	refused(pid, lent);
 	if (argc == 1)
 		children(lent);

@@ -9,7 +9,8 @@
 
 #include "guest-lwk/abi/syscalls.h"
 
-static bool sets_prctl(uint64_t option)
+/* Of the option the kernel looks at 32 bits. */
+static bool sets_prctl(uint32_t option)
 {
 	return option == PR_SET_NO_NEW_PRIVS || option == PR_SET_KEEPCAPS ||
 	       option == PR_CAP_AMBIENT;
@@ -19,7 +20,7 @@ static bool sets(const struct abi_mbox *mbox)
 {
 	switch (mbox->nr) {
 	case ABI_NR_prctl:
-		return sets_prctl(mbox->arg[0]);
+		return sets_prctl((uint32_t)mbox->arg[0]);
 	case ABI_NR_capset:
 	case ABI_NR_setuid:
 	case ABI_NR_setgid:
@@ -32,6 +33,13 @@ static bool sets(const struct abi_mbox *mbox)
 	default:
 		return false;
 	}
+}
+
+/* For files, of this thread alone, and so not noted; but the kernel takes the right to look
+ * into the process away. */
+static bool sets_for_files(const struct abi_mbox *mbox)
+{
+	return mbox->nr == ABI_NR_setfsuid || mbox->nr == ABI_NR_setfsgid;
 }
 
 static struct __user_cap_header_struct this_thread(void)
@@ -58,7 +66,7 @@ static void caps_get(struct creds_caps *caps)
 bool creds_note(struct creds *creds, const struct abi_mbox *mbox)
 {
 	if (mbox->ret < 0 || !sets(mbox))
-		return false;
+		return sets_for_files(mbox);
 	pthread_mutex_lock(&creds->lock);
 	getresuid(&creds->uid[0], &creds->uid[1], &creds->uid[2]);
 	getresgid(&creds->gid[0], &creds->gid[1], &creds->gid[2]);
@@ -75,13 +83,12 @@ bool creds_note(struct creds *creds, const struct abi_mbox *mbox)
  * By number: the library's wrappers would change all threads. Groups first and users last,
  * since the right to the others goes with the user. What is so already needs no right.
  */
-static bool groups_take(const struct creds *creds)
+static bool groups_take(struct creds *creds)
 {
-	gid_t now[256]; /* who has more sets them anew */
-	int n = getgroups(sizeof(now) / sizeof(now[0]), now);
+	int n = getgroups(CREDS_GROUPS, creds->now);
 
 	if (n >= 0 && n == creds->ngroups &&
-		!memcmp(now, creds->group, (size_t)n * sizeof(now[0])))
+		!memcmp(creds->now, creds->group, (size_t)n * sizeof(creds->now[0])))
 		return true;
 	return !syscall(SYS_setgroups, creds->ngroups, creds->group);
 }
@@ -128,7 +135,7 @@ static bool caps_take(const struct creds_caps *want)
 	return now.ambient == want->ambient || ambient_take(want->ambient);
 }
 
-static bool take(const struct creds *c)
+static bool take(struct creds *c)
 {
 	bool permitted = c->caps.set[0].permitted || c->caps.set[1].permitted;
 
