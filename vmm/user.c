@@ -7,7 +7,7 @@
 const char *user_text(uid_t uid, char text[USER_TEXT_MAX])
 {
 	FILE *file = fopen("/etc/passwd", "re");
-	struct passwd entry, *found;
+	struct passwd entry = {0}, *found = NULL;
 	char words[4096];
 
 	snprintf(text, USER_TEXT_MAX, "%u", uid);

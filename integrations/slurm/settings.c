@@ -75,7 +75,7 @@ int settings_run_lwvmm(char **words, char *said, size_t size)
 {
 	int fd = memfd_create("lwvmm", MFD_CLOEXEC), status = 0, err;
 	posix_spawn_file_actions_t actions;
-	pid_t pid;
+	pid_t pid = -1;
 
 	setenv(TASK_ENV_CONFIG, settings.config_dir, 1);
 	posix_spawn_file_actions_init(&actions);
