@@ -71,9 +71,10 @@ struct mm {
 	bool windows; /* has, or had, something of the window */
 	u32 mappings; /* of the window that there ever were */
 	/* mm_window_wait.c: a thread forks; changes of the window that are under way; threads
-	 * that wait to make one. */
+	 * that wait to make one; and all that wait. */
 	bool forking;
 	u32 changes, waiting;
+	struct mm_waiter *waiters;
 	struct attach *attached; /* System V shared memory (mm_shm.c) */
 	bool touch;              /* default commit mode */
 	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */

@@ -41,6 +41,8 @@ bool mm_window_pending(struct mm *mm, u64 start, u64 end);
 bool mm_window_settle(struct process *proc, u64 start, u64 end);
 /* The same before a call that changes the window begins, which mm_window_changed() ends. */
 void mm_window_change(struct process *proc);
+/* Nothing is pending any more that was: whoever waits looks again. */
+void mm_window_wake(struct mm *mm);
 /*
  * [va, va+len) becomes a pending mapping; what is there must be gone, or goes (replace).
  * -ENOMEM, also where RAM is in one of its granules. mapping: of the one that it is to be a
@@ -62,8 +64,6 @@ u64 mm_window_gpa(struct mm *mm, u64 va);
 
 /* ---- without the lock ---- */
 
-/* Whoever waits in mm_window_wait.c looks again. With mm.lock, too. */
-void mm_window_wake(struct process *proc);
 void mm_window_changed(struct process *proc);
 /* Between these two nothing of the window comes or goes (the thread forks). */
 void mm_window_hold(struct process *proc);

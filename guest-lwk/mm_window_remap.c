@@ -107,8 +107,8 @@ static s64 remap_fill(struct process *proc, const struct remap *r)
 	mm_window_done(mm, r->addr, r->addr + r->old_len, r->prot, 0);
 	if (ret >= 0)
 		mm_unmap(proc, r->addr, r->addr + r->old_len);
+	mm_window_wake(mm);
 	spin_unlock(&mm->lock);
-	mm_window_wake(proc);
 	return ret;
 }
 

@@ -125,8 +125,8 @@ s64 window_fill(struct process *proc, u64 va, u32 prot, struct fwd_whole *call)
 		mm_window_undo(proc, start, end);
 	else
 		mm_window_done(mm, start, end, prot, vma_flags);
+	mm_window_wake(mm);
 	spin_unlock(&mm->lock);
-	mm_window_wake(proc);
 	return ret ? ret : (s64)start;
 }
 
@@ -278,8 +278,8 @@ s64 window_remove(struct process *proc, u64 start, u64 end)
 		ret = fwd_call_whole(&call);
 		spin_lock(&mm->lock);
 		mm_window_done(mm, start, stop, prot, 0);
+		mm_window_wake(mm);
 		spin_unlock(&mm->lock);
-		mm_window_wake(proc);
 		start = stop;
 	}
 	return ret;

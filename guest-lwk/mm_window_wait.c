@@ -17,10 +17,12 @@
  * account: the copy is not made if core 0 sees `exiting` under mm.lock (mm_fork), and if it
  * does not, nobody has come past by then.
  *
- * No wake-up is lost. Who ends what others wait for says so under mm.lock and then looks who
- * waits (mm_window_wake). The waiter says that it waits, declares itself blocked, full fence,
- * and looks once more under mm.lock: if it still has to wait the other one sees it.
- * process_exit() wakes all threads after it has stored `exiting`.
+ * No wake-up is lost. A waiter is in mm.waiters, and declares itself blocked and looks once
+ * more before it gives mm.lock up; who ends what others wait for does so under that lock, and
+ * wakes those in the list before it gives it up. So process.lock is not needed here, and must
+ * not be: it comes before mm.lock (lock.h), which is held. process_exit() does not hold that;
+ * it stores `exiting` and then looks, past a full fence, which threads are blocked; the waiter
+ * declares itself blocked, full fence (sched_prepare), and then reads `exiting`.
  */
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/sched.h"
@@ -30,26 +32,39 @@ struct range {
 	u64 start, end;
 };
 
+/* On the waiting thread's kernel stack, in a list under mm.lock. */
+struct mm_waiter {
+	struct thread *thread;
+	struct mm_waiter *next;
+};
+
+static void waiter_remove(struct mm *mm, const struct mm_waiter *waiter)
+{
+	struct mm_waiter **at = &mm->waiters;
+
+	while (*at != waiter)
+		at = &(*at)->next;
+	*at = waiter->next;
+}
+
 static bool wait_while(struct process *proc,
 	bool (*held)(const struct process *proc, struct range), struct range range)
 {
 	struct thread *t = current_thread();
 	struct mm *mm = proc->mm;
+	struct mm_waiter me = {.thread = t, .next = mm->waiters};
 
 	if (!held(proc, range))
 		return false;
 	t->wait = WAIT_MAPPING;
-	for (;;) {
-		spin_unlock(&mm->lock);
-		sched_prepare();
-		spin_lock(&mm->lock);
-		if (!held(proc, range))
-			break;
+	mm->waiters = &me;
+	for (sched_prepare(); held(proc, range); sched_prepare()) {
 		spin_unlock(&mm->lock);
 		schedule();
 		spin_lock(&mm->lock);
 	}
 	sched_cancel();
+	waiter_remove(mm, &me);
 	t->wait = WAIT_NONE;
 	return true;
 }
@@ -65,7 +80,7 @@ static bool wait_to_change(struct process *proc,
 
 	/* Who is to fork may have waited for us. */
 	if (!--mm->waiting && waited)
-		mm_window_wake(proc);
+		mm_window_wake(mm);
 	return waited;
 }
 
@@ -103,14 +118,10 @@ bool mm_window_settle(struct process *proc, u64 start, u64 end)
 	       wait_to_change(proc, settling, (struct range){start, end});
 }
 
-void mm_window_wake(struct process *proc)
+void mm_window_wake(struct mm *mm)
 {
-	fence_full();
-	spin_lock(&proc->lock);
-	for (struct thread *t = proc->threads; t; t = t->next)
-		if (READ_ONCE(t->wait) == WAIT_MAPPING)
-			sched_wake(t);
-	spin_unlock(&proc->lock);
+	for (const struct mm_waiter *waiter = mm->waiters; waiter; waiter = waiter->next)
+		sched_wake(waiter->thread);
 }
 
 /* ---- changes and forks ---- */
@@ -133,11 +144,9 @@ void mm_window_changed(struct process *proc)
 
 	spin_lock(&mm->lock);
 	mm->changes--;
-	bool awaited = mm->forking;
-
+	if (mm->forking)
+		mm_window_wake(mm);
 	spin_unlock(&mm->lock);
-	if (awaited)
-		mm_window_wake(proc);
 }
 
 static bool no_turn(const struct process *proc, struct range unused)
@@ -165,8 +174,10 @@ void mm_window_hold(struct process *proc)
 
 void mm_window_release(struct process *proc)
 {
-	spin_lock(&proc->mm->lock);
-	proc->mm->forking = false;
-	spin_unlock(&proc->mm->lock);
-	mm_window_wake(proc);
+	struct mm *mm = proc->mm;
+
+	spin_lock(&mm->lock);
+	mm->forking = false;
+	mm_window_wake(mm);
+	spin_unlock(&mm->lock);
 }
