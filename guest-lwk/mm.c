@@ -66,8 +66,7 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 	return gpa;
 }
 
-/* Blocks that found no page table go back. */
-static s64 blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
+s64 mm_blocks_return(struct process *proc, u64 va, u64 gpa, u64 n)
 {
 	if (n && !mm_slot_find(proc->mm, va)) {
 		u64 pos = log_append(proc, ABI_LOG_UNMAP, va, n * BLOCK_SIZE, 0);
@@ -107,7 +106,7 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 		u64 from = MAX(g, vma->start), to = MIN(g + BLOCK_SIZE, vma->end);
 
 		if (!entry)
-			return blocks_return(proc, g, block, left);
+			return mm_blocks_return(proc, g, block, left);
 		if (pt_is_window(*entry)) /* never both in a granule: mm_window.h */
 			return -ENOMEM;
 		warm_check(proc, entry, g);
@@ -123,7 +122,7 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 				return -ENOMEM;
 		} else {
 			if (pt_populate(mm, entry, block, from, to, vma->prot))
-				return blocks_return(proc, g, block, left);
+				return mm_blocks_return(proc, g, block, left);
 			block += BLOCK_SIZE;
 			left--;
 		}

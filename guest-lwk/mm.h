@@ -113,6 +113,8 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 s64 mm_unmap(struct process *proc, u64 start, u64 end);
 s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot);
 s64 mm_rights(struct process *proc, u64 start, u64 end, u32 prot);
+/* The n blocks at gpa, which va was to get, and which found no page table, go back. -ENOMEM. */
+s64 mm_blocks_return(struct process *proc, u64 va, u64 gpa, u64 n);
 /* [start, end) lies in vma: commits what of it is not. -ENOMEM. */
 s64 mm_commit(struct process *proc, struct vma *vma, u64 start, u64 end);
 /* Commits what of [start, end) is to be committed when it is asked for. -ENOMEM. */

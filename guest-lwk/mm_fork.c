@@ -111,8 +111,9 @@ static s64 granule_copy(struct copy *c, const u64 *from, u64 va, u64 end)
 	} else if (!c->left && blocks_get(c, va, run_length(from, to, va, end))) {
 		return -ENOMEM;
 	}
+	/* The rest of the run has no entries by which mm_destroy() would find it. */
 	if (entry_copy(to, c->block, *from))
-		return -ENOMEM;
+		return mm_blocks_return(c->proc, va, c->block, c->left);
 	c->block += BLOCK_SIZE;
 	c->left--;
 	return 0;

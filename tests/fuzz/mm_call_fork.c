@@ -96,7 +96,7 @@ static void mappings_check(void)
 
 static void child_make(void)
 {
-	bool excused = may_fail(sim_proc.mm), holes;
+	bool starves = !sim_random(4), excused = may_fail(sim_proc.mm) || starves, holes;
 	s64 ret;
 
 	sim_enter();
@@ -106,15 +106,17 @@ static void child_make(void)
 	if (mm_create(&sim_child))
 		sim_fail("no address space");
 	sim_copying = true;
+	sim_pages_left = starves ? sim_random(24) : ~0ULL;
 	ret = mm_fork(&sim_child, &sim_proc, &holes);
+	sim_pages_left = ~0ULL;
 	sim_copying = false;
 	sim_trace("fork = %ld", ret);
 	if (ret) {
 		if (ret != -ENOMEM || !excused)
 			sim_fail("fork: %ld", ret);
-		window_check();
 		mm_destroy(&sim_child);
 		sim_leave();
+		window_check();
 		return;
 	}
 	if (holes)

@@ -67,6 +67,8 @@ bool sim_tlb_holds_va(u64 va, u64 len);
 void sim_table_check(u64 gpa);
 /* While the child is made. */
 extern bool sim_copying;
+/* Page tables that there is memory for. */
+extern u64 sim_pages_left;
 /* While the kernel zeroes pages that stay mapped (MADV_DONTNEED). */
 extern bool sim_zero_in_place;
 

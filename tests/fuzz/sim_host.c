@@ -25,6 +25,7 @@ static u64 *proxies[2];          /* gpa by va >> 21; 0: nothing */
 static s64 pages_out, items_out; /* kpage_alloc() and kmem_alloc() less what was freed */
 
 bool sim_copying;
+u64 sim_pages_left = ~0ULL;
 
 static struct abi_reclaim_rec *held;
 static u64 nheld;
@@ -164,12 +165,12 @@ static void log_unmap(u32 proc, u64 va, u64 len)
 	}
 }
 
-/* Those of a copy that is being made ascend. */
-static void order_check(const struct process *proc, u64 va, u64 len)
+/* Those of a copy that is being made ascend, until it fails and what it has goes back. */
+static void order_check(const struct process *proc, u32 op, u64 va, u64 len)
 {
 	static u64 copied;
 
-	if (proc != &sim_child || !sim_copying) {
+	if (proc != &sim_child || !sim_copying || (op == ABI_LOG_UNMAP && !sim_pages_left)) {
 		copied = 0;
 		return;
 	}
@@ -185,7 +186,7 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 	bool window = op == ABI_LOG_UNMAP_WINDOW || op == ABI_LOG_KEEP_WINDOW;
 	u64 unit = window ? PAGE_SIZE : BLOCK_SIZE;
 
-	order_check(proc, va, len);
+	order_check(proc, op, va, len);
 	if ((proc != &sim_proc && proc != &sim_child) || (va | len) & (unit - 1) || !len ||
 		va >= ABI_USER_END || va < PAGE_SIZE)
 		sim_fail("log: op %u va %lx len %lx", op, va, len);
@@ -249,8 +250,12 @@ static void *must_be_zero(void *ptr, u64 len, const char *what)
 
 void *__wrap_kpage_alloc(void)
 {
-	void *page = must_be_zero(__real_kpage_alloc(), PAGE_SIZE, "a fresh kernel page");
+	void *page = NULL;
 
+	if (sim_pages_left) {
+		page = must_be_zero(__real_kpage_alloc(), PAGE_SIZE, "a fresh kernel page");
+		sim_pages_left--;
+	}
 	pages_out += page != NULL;
 	return page;
 }
