@@ -13,7 +13,7 @@ s64 fork_begin(const struct new_thread *new)
 	const u64 arg[6] = {new->exit_signal, tell ? new->child_tid : 0};
 	struct thread *t = current_thread();
 	struct forking forking = {
-		.new = new,
+		.new = *new,
 		.fp = fp_control_read(),
 		.fsbase = fsbase_read(),
 		.gsbase = rdmsr(MSR_KERNEL_GS_BASE),
@@ -36,17 +36,19 @@ s64 fork_begin(const struct new_thread *new)
 	return pid;
 }
 
-static bool still_forking(const struct process *from, const struct thread *t)
+/* What the thread left where it waits in fork(). NULL: it does not, or not any more. */
+static const struct forking *forking_of(const struct process *from, const struct thread *t)
 {
-	return READ_ONCE(from->live) && !READ_ONCE(from->exiting) &&
-	       READ_ONCE(t->proc) == from && load_acquire(&t->forking);
+	if (!READ_ONCE(from->live) || READ_ONCE(from->exiting) || READ_ONCE(t->proc) != from)
+		return NULL;
+	return load_acquire(&t->forking);
 }
 
-/* The thread waits in its call, so its registers and settings stand still. */
-static void image_take(struct forked *image, const struct thread *t)
+/* While the thread waits in its call, its registers and settings stand still. */
+static void image_take(
+	struct forked *image, const struct thread *t, const struct forking *forking)
 {
-	const struct forking *forking = t->forking;
-	const struct new_thread *new = forking->new;
+	const struct new_thread *new = &forking->new;
 
 	image->regs = *thread_regs((struct thread *)t);
 	image->regs.rax = 0;
@@ -79,26 +81,35 @@ static void settings_take(struct process *proc, struct process *from, bool clear
 }
 
 /*
- * Whatever the proxy says: the thread must be one that forks. It is looked at once more after
- * the copy of its registers: had it been killed meanwhile, its slot might be another's.
+ * Whatever the proxy says: the thread must be one that forks. And it may cease to be at any
+ * time: killed, or answered because our proxy has died meanwhile. What it left is on its kernel
+ * stack, which stays memory of the kernel, so that it can be read, though it may be something
+ * else's by then. So thread.forking is read once, and once more after the copy: if the thread
+ * still waits there all that was read was right, and else nothing of it is used. (If it waits
+ * there again, for a later copy, this one's proxy is dead, and no thread begins with it.)
  */
 s64 fork_map(struct process *proc)
 {
 	u32 index = proc->share->fork_proc - 1, slot = proc->share->fork_slot;
 	struct process *from = &processes[index % ABI_MAX_PROCS];
 	const struct thread *t = &threads[slot % ABI_MAX_THREADS];
+	const struct forking *forking;
 	struct forked *image;
 	bool clear;
 
-	if (index >= ABI_MAX_PROCS || from == proc || !from->mm || !still_forking(from, t))
+	if (index >= ABI_MAX_PROCS || from == proc || !from->mm)
+		return -EAGAIN;
+	forking = forking_of(from, t);
+	if (!forking)
 		return -EAGAIN;
 	image = kmem_alloc(sizeof(*image));
 	if (!image)
 		return -ENOMEM;
 	proc->forked = image;
-	clear = t->forking->new->flags &CLONE_CLEAR_SIGHAND;
-	image_take(image, t);
-	if (!still_forking(from, t))
+	clear = forking->new.flags &CLONE_CLEAR_SIGHAND;
+	image_take(image, t, forking);
+	fence_full();
+	if (forking_of(from, t) != forking)
 		return -EAGAIN;
 	settings_take(proc, from, clear);
 	return mm_fork(proc, from, &image->holes);

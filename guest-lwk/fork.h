@@ -9,9 +9,12 @@
 
 #include "guest-lwk/clone.h"
 
-/* On the stack of the thread that waits, at thread.forking. */
+/*
+ * On the kernel stack of the thread that waits, at thread.forking. It is read by core 0 at any
+ * time, also when the thread does not wait any more: so there is no pointer in it.
+ */
 struct forking {
-	const struct new_thread *new;
+	struct new_thread new;
 	struct fp_control fp;
 	u64 fsbase, gsbase;
 };
