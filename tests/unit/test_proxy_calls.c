@@ -253,6 +253,30 @@ START_TEST(new_threads_have_the_capabilities)
 }
 END_TEST
 
+/* What is so already needs no right, however many groups there are. */
+START_TEST(new_threads_have_many_groups)
+{
+	gid_t groups[300];
+
+	for (unsigned i = 0; i < 300; i++)
+		groups[i] = 1000 + i;
+	/* By number: this thread alone, as the user's login has made it. */
+	ck_assert_int_eq(syscall(SYS_setgroups, 300, groups), 0);
+	ck_assert_int_eq(syscall(SYS_setresgid, 56, 56, 56), 0);
+	ck_assert_int_eq(syscall(SYS_setresuid, 55, 55, 55), 0);
+	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
+	run(0);
+	ck_assert_int_eq(fake_call(&f, 0, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0), 0);
+	for (uint32_t slot = 3; slot < 5; slot++) {
+		ck_assert_int_eq(fake_call(&f, slot, SYS_getuid, 0, 0, 0, 0), 55);
+		ck_assert_int_eq(fake_call(&f, slot, SYS_getgroups, 0, 0, 0, 0), 300);
+		ck_assert_int_eq(
+			fake_call(&f, slot, SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0), 1);
+	}
+	finish();
+}
+END_TEST
+
 START_TEST(many_slots_at_once)
 {
 	static struct {
@@ -365,6 +389,7 @@ int main(void)
 	if (!geteuid()) {
 		tcase_add_test(tc, new_threads_have_the_ids);
 		tcase_add_test(tc, new_threads_have_the_capabilities);
+		tcase_add_test(tc, new_threads_have_many_groups);
 	}
 	tcase_add_loop_test(tc, many_slots_at_once, 0, 2);
 	suite_add_tcase(suite, tc);

@@ -75,13 +75,12 @@ bool creds_note(struct creds *creds, const struct abi_mbox *mbox)
  * By number: the library's wrappers would change all threads. Groups first and users last,
  * since the right to the others goes with the user. What is so already needs no right.
  */
-static bool groups_take(const struct creds *creds)
+static bool groups_take(struct creds *creds)
 {
-	gid_t now[256]; /* who has more sets them anew */
-	int n = getgroups(sizeof(now) / sizeof(now[0]), now);
+	int n = getgroups(CREDS_GROUPS, creds->now);
 
 	if (n >= 0 && n == creds->ngroups &&
-		!memcmp(now, creds->group, (size_t)n * sizeof(now[0])))
+		!memcmp(creds->now, creds->group, (size_t)n * sizeof(creds->now[0])))
 		return true;
 	return !syscall(SYS_setgroups, creds->ngroups, creds->group);
 }
@@ -128,7 +127,7 @@ static bool caps_take(const struct creds_caps *want)
 	return now.ambient == want->ambient || ambient_take(want->ambient);
 }
 
-static bool take(const struct creds *c)
+static bool take(struct creds *c)
 {
 	bool permitted = c->caps.set[0].permitted || c->caps.set[1].permitted;
 

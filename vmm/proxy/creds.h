@@ -28,7 +28,7 @@ struct creds {
 	uid_t uid[3]; /* real, effective, saved */
 	gid_t gid[3];
 	int ngroups;
-	gid_t group[CREDS_GROUPS];
+	gid_t group[CREDS_GROUPS], now[CREDS_GROUPS]; /* now: of who takes them, by then */
 	struct creds_caps {
 		struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
 		uint64_t ambient;
