@@ -236,7 +236,9 @@ START_TEST(new_threads_have_the_capabilities)
 	ck_assert_int_eq(fake_call(&f, 0, SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
 				 CAP_NET_RAW, 0),
 		0);
-	ck_assert_int_eq(fake_call(&f, 0, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0), 0);
+	/* As the kernel does, which looks at 32 bits. */
+	ck_assert_int_eq(
+		fake_call(&f, 0, SYS_prctl, 1ULL << 32 | PR_SET_NO_NEW_PRIVS, 1, 0, 0), 0);
 	for (uint32_t slot = 3; slot < 5; slot++) {
 		memset(seen, 0xff, sizeof(few));
 		ck_assert_int_eq(fake_call(&f, slot, SYS_capget, BUF, BUF + 100, 0, 0), 0);
@@ -249,6 +251,31 @@ START_TEST(new_threads_have_the_capabilities)
 		ck_assert_int_eq(
 			fake_call(&f, slot, SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0), 1);
 	}
+	finish();
+}
+END_TEST
+
+/* Whatever the kernel takes the right to look into the program away for. */
+START_TEST(changes_of_the_ids_are_counted)
+{
+	const uint64_t calls[][4] = {
+		{SYS_prctl, PR_SET_KEEPCAPS, 1},
+		{SYS_setfsgid, 56},
+		{SYS_setfsuid, 55},
+		{SYS_setgid, 56},
+		{SYS_setuid, 55},
+	};
+
+	run(0);
+	for (uint32_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		ck_assert_int_eq(
+			fake_call(&f, 0, (uint32_t)calls[i][0], calls[i][1], calls[i][2], 0, 0),
+			0);
+		ck_assert_uint_eq(f.share->ids_changes, i + 1);
+	}
+	ck_assert_int_eq(fake_call(&f, 0, SYS_setuid, 0, 0, 0, 0), -EPERM);
+	ck_assert_int_eq(fake_call(&f, 0, SYS_getuid, 0, 0, 0, 0), 55);
+	ck_assert_uint_eq(f.share->ids_changes, 5);
 	finish();
 }
 END_TEST
@@ -390,6 +417,7 @@ int main(void)
 		tcase_add_test(tc, new_threads_have_the_ids);
 		tcase_add_test(tc, new_threads_have_the_capabilities);
 		tcase_add_test(tc, new_threads_have_many_groups);
+		tcase_add_test(tc, changes_of_the_ids_are_counted);
 	}
 	tcase_add_loop_test(tc, many_slots_at_once, 0, 2);
 	suite_add_tcase(suite, tc);

@@ -9,7 +9,8 @@
 
 #include "guest-lwk/abi/syscalls.h"
 
-static bool sets_prctl(uint64_t option)
+/* Of the option the kernel looks at 32 bits. */
+static bool sets_prctl(uint32_t option)
 {
 	return option == PR_SET_NO_NEW_PRIVS || option == PR_SET_KEEPCAPS ||
 	       option == PR_CAP_AMBIENT;
@@ -19,7 +20,7 @@ static bool sets(const struct abi_mbox *mbox)
 {
 	switch (mbox->nr) {
 	case ABI_NR_prctl:
-		return sets_prctl(mbox->arg[0]);
+		return sets_prctl((uint32_t)mbox->arg[0]);
 	case ABI_NR_capset:
 	case ABI_NR_setuid:
 	case ABI_NR_setgid:
@@ -32,6 +33,13 @@ static bool sets(const struct abi_mbox *mbox)
 	default:
 		return false;
 	}
+}
+
+/* For files, of this thread alone, and so not noted; but the kernel takes the right to look
+ * into the process away. */
+static bool sets_for_files(const struct abi_mbox *mbox)
+{
+	return mbox->nr == ABI_NR_setfsuid || mbox->nr == ABI_NR_setfsgid;
 }
 
 static struct __user_cap_header_struct this_thread(void)
@@ -58,7 +66,7 @@ static void caps_get(struct creds_caps *caps)
 bool creds_note(struct creds *creds, const struct abi_mbox *mbox)
 {
 	if (mbox->ret < 0 || !sets(mbox))
-		return false;
+		return sets_for_files(mbox);
 	pthread_mutex_lock(&creds->lock);
 	getresuid(&creds->uid[0], &creds->uid[1], &creds->uid[2]);
 	getresgid(&creds->gid[0], &creds->gid[1], &creds->gid[2]);
