@@ -89,25 +89,51 @@ static s64 range_commit(const struct peer *peer, u64 va, u64 len)
 }
 
 /*
- * How many of the ranges, from the first on, may be used; -ESRCH, -ERESTARTNOINTR. A length
- * that the host refuses counts as good: its error is the host's to say.
+ * The bytes that the caller has room for, or gives. Of the other's memory no more than that is
+ * looked at, as in Linux, and committed: a caller that the host refuses, or that names far more
+ * than it moves, must not fill the guest from another program's address space. 0: none, or the
+ * host has to say what is wrong.
  */
-static s64 ranges_good(const struct peer *peer, u64 va, u64 count)
+static u64 bytes_most(u64 va, u64 count)
 {
 	struct iovec iov[IOV_CHUNK];
+	u64 sum = 0;
 
 	for (u64 at = 0; at < count; at += IOV_CHUNK) {
 		u64 n = MIN(IOV_CHUNK, count - at);
 
 		if (user_read(iov, va + at * sizeof(*iov), n * sizeof(*iov)))
+			return 0;
+		for (u64 k = 0; k < n; k++) {
+			if ((s64)iov[k].len < 0)
+				return 0;
+			sum = MIN(sum + iov[k].len, SYSARGS_RW_MAX);
+		}
+	}
+	return sum;
+}
+
+/*
+ * How many of the ranges, from the first on, may be used for `left` bytes; -ESRCH,
+ * -ERESTARTNOINTR. A length that the host refuses counts as good: its error is the host's to
+ * say.
+ */
+static s64 ranges_good(const struct peer *peer, u64 va, u64 count, u64 left)
+{
+	struct iovec iov[IOV_CHUNK];
+
+	for (u64 at = 0; at < count && left; at += IOV_CHUNK) {
+		u64 n = MIN(IOV_CHUNK, count - at);
+
+		if (user_read(iov, va + at * sizeof(*iov), n * sizeof(*iov)))
 			return (s64)at;
 		for (u64 k = 0; k < n; k++) {
-			s64 good = (s64)iov[k].len < 0
-					   ? 1
-					   : range_commit(peer, iov[k].base, iov[k].len);
+			u64 len = (s64)iov[k].len < 0 ? 0 : MIN(iov[k].len, left);
+			s64 good = range_commit(peer, iov[k].base, len);
 
 			if (good != 1)
 				return good ? good : (s64)(at + k);
+			left -= len;
 		}
 	}
 	return (s64)count;
@@ -145,7 +171,7 @@ static s64 copy(u32 nr, u64 arg[6], u32 prot)
 	ret = peer_copy(&peer, arg);
 	if (ret != -EAGAIN)
 		return ret;
-	good = ranges_good(&peer, arg[3], count);
+	good = ranges_good(&peer, arg[3], count, bytes_most(arg[1], arg[2]));
 	if (good < 0)
 		return good;
 	if (good)

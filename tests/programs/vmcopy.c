@@ -109,6 +109,22 @@ static void refused(pid_t pid, uint8_t *lent)
 	printf("ok refused\n");
 }
 
+/* More than is to be moved is not looked at. */
+static void ample(pid_t pid, uint8_t *lent)
+{
+	struct iovec local = {mine, 16};
+	struct iovec remote[2] = {{lent + FULL, LENT}, {(void *)16, 16}};
+
+	CHECK(process_vm_readv(pid, &local, 1, remote, 2, 0) == 16);
+	remote[0].iov_len = 1UL << 46;
+	CHECK(process_vm_readv(pid, &local, 1, remote, 1, 0) == 16);
+	CHECK(mine[0] == pattern(0) && mine[15] == pattern(15));
+	remote[1].iov_len = ~0UL;
+	CHECK_ERRNO(process_vm_readv(pid, &local, 1, remote, 2, 0), EINVAL);
+	CHECK(process_vm_writev(pid, &local, 1, remote, 1, 0) == 16);
+	printf("ok ample\n");
+}
+
 /* Few ranges, over borders of 2 MiB on both sides. */
 static void often(pid_t pid, uint8_t *lent)
 {
@@ -200,6 +216,7 @@ static void children(uint8_t *lent)
 	whole(pid, lent);
 	often(pid, lent);
 	scattered(pid, lent);
+	ample(pid, lent);
 	refused(pid, lent);
 	end(pid, SIGKILL);
 	CHECK_ERRNO(get(pid, lent + FULL, 1), ESRCH);
@@ -229,6 +246,7 @@ int main(int argc, char **argv)
 	lent = argc > 3 ? (uint8_t *)strtoul(argv[3], NULL, 10) : lent_make();
 	whole(pid, lent);
 	scattered(pid, lent);
+	ample(pid, lent);
 	refused(pid, lent);
 	if (argc == 1)
 		children(lent);

@@ -23,6 +23,7 @@
 #define PID   77
 #define AT    (ABI_USER_START + (5ULL << 30))
 #define PIECE (64ULL << 20)
+#define ROOM  (6 * PIECE) /* the caller's */
 
 struct machine machine;
 struct process processes[ABI_MAX_PROCS];
@@ -34,7 +35,7 @@ static struct process *const peer = &processes[9];
 struct iovec_k {
 	u64 base, len;
 };
-static struct iovec_k remote[4];
+static struct iovec_k remote[4], local[2];
 
 static u64 done, bad_from; /* bytes committed; the first address that is not mapped */
 static unsigned waits, pieces;
@@ -124,12 +125,14 @@ static void set_up(void)
 	core.current = &me;
 	bad_from = ~0ULL;
 	copied = -EAGAIN;
+	local[0] = (struct iovec_k){0, 4};
+	local[1] = (struct iovec_k){0, ROOM - 4};
 	ck_assert_int_eq(syscall(SYS_arch_prctl, ARCH_SET_GS, &core), 0);
 }
 
 static s64 copy(u64 pid, u64 count)
 {
-	return sys_process_vm_readv(pid, 1, 1, (u64)remote, count, 0);
+	return sys_process_vm_readv(pid, (u64)local, 2, (u64)remote, count, 0);
 }
 
 START_TEST(in_pieces)
@@ -148,7 +151,7 @@ END_TEST
 
 START_TEST(a_signal_ends_the_wait)
 {
-	remote[0] = (struct iovec_k){AT, 8 * PIECE};
+	remote[0] = (struct iovec_k){AT, 5 * PIECE};
 	signal_at = 3;
 	ck_assert_int_eq(copy(PID, 1), -ERESTARTNOINTR);
 	ck_assert_uint_eq(pieces, 2);
@@ -159,7 +162,7 @@ END_TEST
 
 START_TEST(another_program_by_then)
 {
-	remote[0] = (struct iovec_k){AT, 8 * PIECE};
+	remote[0] = (struct iovec_k){AT, 5 * PIECE};
 	other_at = 3;
 	ck_assert_int_eq(copy(PID, 1), -ESRCH);
 	ck_assert_uint_eq(pieces, 2);
@@ -193,12 +196,37 @@ START_TEST(ranges_before_the_first_bad_one)
 	bad_from = AT + PIECE;
 	ck_assert_int_eq(copy(PID, 4), 5);
 	ck_assert_uint_eq(sent[4], 2);
+}
+END_TEST
+
+/* Far more than the caller has room for: whatever is behind it. */
+START_TEST(no_more_than_is_moved)
+{
+	remote[0] = (struct iovec_k){AT, ROOM - 10};
+	remote[1] = (struct iovec_k){AT + ROOM - 10, ABI_USER_END};
+	remote[2] = (struct iovec_k){ABI_USER_END, 5};
+	ck_assert_int_eq(copy(PID, 3), 5);
+	ck_assert_uint_eq(done, ROOM);
+	ck_assert_uint_eq(sent[4], 3);
 	/* As a whole beyond what a program has: nothing of it is committed. */
 	done = 0;
-	remote[0] = (struct iovec_k){AT, ABI_USER_END};
+	remote[0] = (struct iovec_k){ABI_USER_END - PIECE, ABI_USER_END};
 	ck_assert_int_eq(copy(PID, 1), 5);
 	ck_assert_uint_eq(done, 0);
 	ck_assert_uint_eq(sent[3], SYSARGS_BAD);
+	/* Wrong in itself: the host's to say. */
+	local[1].len = 1ULL << 63;
+	remote[0] = (struct iovec_k){AT, PIECE};
+	ck_assert_int_eq(copy(PID, 1), 5);
+	local[1].len = local[0].len = 0;
+	ck_assert_int_eq(copy(PID, 1), 5);
+	ck_assert_uint_eq(done, 0);
+	ck_assert_uint_eq(sent[4], 1);
+	/* More than Linux moves at once. */
+	local[1].len = 1ULL << 62;
+	remote[0] = (struct iovec_k){AT, 1ULL << 40};
+	ck_assert_int_eq(copy(PID, 1), 5);
+	ck_assert_uint_eq(done, SYSARGS_RW_MAX);
 }
 END_TEST
 
@@ -227,6 +255,7 @@ int main(void)
 	tcase_add_test(tc, at_its_end);
 	tcase_add_test(tc, copied_in_the_guest);
 	tcase_add_test(tc, ranges_before_the_first_bad_one);
+	tcase_add_test(tc, no_more_than_is_moved);
 	tcase_add_test(tc, by_a_thread_s_id);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
