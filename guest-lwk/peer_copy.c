@@ -34,6 +34,13 @@ u32 peer_verdicts_age(void)
 	return load_acquire(&machine.share->ids_changes);
 }
 
+/* The child of a vfork() has its parent's process here, but may have given up its parent's
+ * rights: it is judged by the host each time. */
+static bool judged_anew(const struct thread *t)
+{
+	return t->vfork;
+}
+
 /*
  * peers is of the age peers_age: it is emptied before it gets a new age, so who has seen the
  * new age sees no bit of the old one.
@@ -42,6 +49,8 @@ void peer_allow(const struct peer *peer, u32 age)
 {
 	struct process *me = current_thread()->proc;
 
+	if (judged_anew(current_thread()))
+		return;
 	spin_lock(&me->lock);
 	if (age == peer_verdicts_age()) {
 		if (me->peers_age != age)
@@ -56,7 +65,8 @@ static bool allowed(const struct peer *peer)
 {
 	const struct process *me = current_thread()->proc;
 
-	return load_acquire(&me->peers_age) == peer_verdicts_age() &&
+	return !judged_anew(current_thread()) &&
+	       load_acquire(&me->peers_age) == peer_verdicts_age() &&
 	       READ_ONCE(me->peers) & 1ULL << peer->proc->index &&
 	       !READ_ONCE(peer->proc->undumpable);
 }
@@ -99,7 +109,7 @@ static bool both_open(const struct peer *peer, u64 mine, u64 theirs, u64 len, vo
 	bool reads = peer->prot == ABI_PROT_R, second = mm[0] < mm[1];
 	const u32 prot[2] = {reads ? ABI_PROT_W : ABI_PROT_R, reads ? ABI_PROT_R : ABI_PROT_W};
 
-	/* A vfork()'s child has its parent's. */
+	/* A program that names itself. */
 	if (mm[0] == mm[1])
 		return false;
 	at[!second] = window_try(mm[!second], va[!second], len, prot[!second]);
