@@ -5,7 +5,6 @@
  */
 #include <asm/prctl.h>
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "guest-lwk/sched.h"
 #include "guest-lwk/sys_misc.h"
 #include "guest-lwk/syscall.h"
+#include "tests/unit/suite.h"
 
 struct machine machine;
 struct process processes[ABI_MAX_PROCS];
@@ -184,17 +184,11 @@ int main(void)
 {
 	Suite *suite = suite_create("fork");
 	TCase *tc = tcase_create("fork");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	tcase_add_test(tc, its_state_is_taken);
 	tcase_add_loop_test(tc, it_ends_meanwhile, 0, (int)ARRAY_SIZE(ends));
 	tcase_add_test(tc, it_does_not_fork);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -10,13 +10,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/sched.h"
 #include "guest-lwk/vma.h"
+#include "tests/unit/suite.h"
 
 #define FORKERS  2
 #define CHANGERS 2
@@ -188,15 +188,9 @@ int main(void)
 {
 	Suite *suite = suite_create("window_wait");
 	TCase *tc = tcase_create("window_wait");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, nobody_waits_for_ever);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }
