@@ -31,10 +31,12 @@ bool host_poll(struct core *core)
 
 	if (core->mm && READ_ONCE(core->mm->dying))
 		mm_load(NULL);
-	if (core->index == 0 && READ_ONCE(core->share->events)) {
+	if (READ_ONCE(core->share->events)) {
 		u64 events = __atomic_exchange_n(&core->share->events, 0, __ATOMIC_SEQ_CST);
 
-		for (; events; events &= events - 1)
+		/* All of them are core 0's. What a proxy wrote elsewhere is dropped: else it
+		 * would keep that core in the kernel for good (user_may_run). */
+		for (; events && core->index == 0; events &= events - 1)
 			process_event((u32)__builtin_ctzll(events));
 		did = true;
 	}
@@ -43,8 +45,7 @@ bool host_poll(struct core *core)
 
 static bool host_waits(const struct core *core)
 {
-	return READ_ONCE(core->share->done_words) ||
-	       (core->index == 0 && READ_ONCE(core->share->events));
+	return READ_ONCE(core->share->done_words) || READ_ONCE(core->share->events);
 }
 
 /* What keeps a thread in the kernel, apart from the host. */
