@@ -12,6 +12,7 @@
 #include "guest-lwk/peer_copy.h"
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/pmem.h"
+#include "guest-lwk/sched.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/user_window.h"
 
@@ -19,6 +20,8 @@
 #define MOST   0x7ffff000u /* Linux's MAX_RW_COUNT */
 /* At a time, with the locks held: some 20 us. On a software KVM each is an exit besides. */
 #define PIECE (256U << 10)
+/* And after so much others get the core, if they want it. */
+#define BREATH (4U << 20)
 
 struct range {
 	u64 base, len;
@@ -61,6 +64,10 @@ void peer_allow(const struct peer *peer, u32 age)
 	spin_unlock(&me->lock);
 }
 
+/*
+ * The peer's process.lock is held, and it lives. A program is counted in ids_changes before it
+ * lives (process_map): who sees it live sees no verdict on who had its place before.
+ */
 static bool allowed(const struct peer *peer)
 {
 	const struct process *me = current_thread()->proc;
@@ -128,7 +135,7 @@ static bool piece_copy(const struct peer *peer, u64 mine, u64 theirs, u64 len)
 	void *at[2];
 
 	spin_lock(&proc->lock);
-	if (peer_lives(peer) && both_open(peer, mine, theirs, len, at)) {
+	if (peer_lives(peer) && allowed(peer) && both_open(peer, mine, theirs, len, at)) {
 		bool reads = peer->prot == ABI_PROT_R;
 
 		pmem_copy(ptr_to_gpa(at[!reads]), ptr_to_gpa(at[reads]), len);
@@ -154,9 +161,9 @@ s64 peer_copy(const struct peer *peer, const u64 arg[6])
 {
 	const struct process *me = current_thread()->proc;
 	struct ranges mine, theirs;
-	u64 room, bytes;
+	u64 room, bytes, since = 0;
 
-	if (!allowed(peer) || !ranges_read(&mine, arg[1], arg[2], &room) ||
+	if (!ranges_read(&mine, arg[1], arg[2], &room) ||
 		!ranges_read(&theirs, arg[3], arg[4], &bytes))
 		return -EAGAIN;
 	bytes = MIN(bytes, room);
@@ -168,6 +175,11 @@ s64 peer_copy(const struct peer *peer, const u64 arg[6])
 		advance(&mine, len);
 		advance(&theirs, len);
 		left -= len;
+		since += len;
+		if (since >= BREATH) {
+			host_breathe();
+			since = 0;
+		}
 	}
 	return (s64)bytes;
 }

@@ -20,7 +20,8 @@ static inline bool peer_lives(const struct peer *peer)
 {
 	const struct process *proc = peer->proc;
 
-	return proc->live && proc->pid == peer->pid && proc->nthreads && !proc->exiting;
+	return load_acquire(&proc->live) && proc->pid == peer->pid && proc->nthreads &&
+	       !proc->exiting;
 }
 
 /*

@@ -60,7 +60,8 @@ static void process_map(struct process *proc)
 	if (p->affinity & proc->affinity)
 		proc->affinity &= p->affinity;
 	signal_init(proc, p->sig_ignored);
-	proc->live = true;
+	/* Release: see peer_copy.c. */
+	store_release(&proc->live, true);
 	p->refused = (s32)mm_create(proc);
 	if (!p->refused)
 		p->refused = (s32)(p->fork_proc ? fork_map(proc) : exec_map(proc, &p->exec));

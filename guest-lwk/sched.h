@@ -77,5 +77,10 @@ void thread_entry(void);
  * returns. True if something was done.
  */
 bool host_poll(struct core *core);
+/*
+ * The same in long work of a call, which holds no lock; and others that wait for the core get
+ * it.
+ */
+void host_breathe(void);
 
 #endif

@@ -43,6 +43,13 @@ bool host_poll(struct core *core)
 	return did;
 }
 
+void host_breathe(void)
+{
+	host_poll(this_core());
+	if (this_core()->need_resched)
+		sched_yield_now();
+}
+
 static bool host_waits(const struct core *core)
 {
 	return READ_ONCE(core->share->done_words) || READ_ONCE(core->share->events);
