@@ -160,7 +160,7 @@ bool mm_may_protect(struct process *proc, u64 start, u64 end, u32 prot);
  */
 struct vma *mm_vma(struct process *proc, u64 va);
 
-/* mm_sys.c: the calls. */
+/* mm_sys.c, mm_brk.c: the calls. */
 s64 sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);
 s64 sys_munmap(u64 addr, u64 len);
 s64 sys_mprotect(u64 addr, u64 len, u64 prot);

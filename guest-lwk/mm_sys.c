@@ -207,42 +207,6 @@ s64 sys_mprotect(u64 addr, u64 len, u64 prot)
 	return ret ? ret : err;
 }
 
-#define BRK_PROT (ABI_PROT_R | ABI_PROT_W)
-
-s64 sys_brk(u64 addr)
-{
-	struct process *proc = current_thread()->proc;
-	struct mm *mm = proc->mm;
-
-	spin_lock(&mm->lock);
-	u64 old_end, new_end = ALIGN_UP(addr, PAGE_SIZE);
-	s64 ret = 0;
-
-	/* What a program has mapped over its heap may be on its way; the break may move then.
-	 */
-	do
-		old_end = ALIGN_UP(mm->brk, PAGE_SIZE);
-	while (addr >= mm->brk_start && addr < ABI_USER_END &&
-		mm_ready(proc, MIN(old_end, new_end), MAX(old_end, new_end)));
-
-	if (addr < mm->brk_start || addr >= ABI_USER_END)
-		ret = -ENOMEM;
-	else if (new_end > old_end)
-		ret = mm_is_free(mm, old_end, new_end - old_end) &&
-				      !mm_window_beside(mm, old_end, new_end) &&
-				      mm_may_map(proc, new_end - old_end, BRK_PROT, 0)
-			      ? mm_mmap(proc, old_end, new_end - old_end, BRK_PROT, 0, 0)
-			      : -ENOMEM;
-	else if (new_end < old_end)
-		ret = mm_unmap(proc, new_end, old_end);
-	/* Another thread's break may have come while much was committed: that one stands. */
-	if (ret >= 0 && ALIGN_UP(mm->brk, PAGE_SIZE) == old_end)
-		mm->brk = addr;
-	ret = (s64)mm->brk;
-	spin_unlock(&mm->lock);
-	return ret;
-}
-
 enum {
 	MADV_DONTNEED = 4,
 	MADV_DONTFORK = 10,

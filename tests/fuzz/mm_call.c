@@ -183,30 +183,56 @@ static void call_mprotect(void)
 	}
 }
 
+/* Another thread's break, between what it was and what it is to be. */
+static u64 other_brk;
+
+static void brk_meanwhile(void)
+{
+	s64 ret = sys_brk(other_brk);
+
+	sim_trace("meanwhile brk %lx = %lx", other_brk, (u64)ret);
+	expect("brk", ret, (s64)other_brk);
+}
+
 static void call_brk(void)
 {
 	struct mm *mm = sim_proc.mm;
 	u64 old = mm->brk, old_end = ALIGN_UP(old, PAGE_SIZE);
 	u64 to = sim_random(2) ? old + sim_random(random_len())
 			       : mm->brk_start + sim_random(old - mm->brk_start + 1);
+
+	if (!sim_random(8)) /* in parts, where these are small */
+		to = old + 3 * BLOCK_SIZE + sim_random(2 * BLOCK_SIZE);
+
 	u64 end = ALIGN_UP(to, PAGE_SIZE);
 	bool grows = end > old_end, free = !grows || model_all(old_end, end, PAGE_UNMAPPED);
 	bool excused = short_of(old_end, grows ? end - old_end : 0);
+
+	if (grows && free && !excused && sim_random(2)) {
+		other_brk = old + sim_random(to - old);
+		sim_meanwhile = brk_meanwhile;
+	}
 	policy_for(0, true);
 	s64 ret = CALL(sys_brk(to));
 
 	policy_for(0, false);
+	sim_meanwhile = NULL;
 
 	sim_trace("brk %lx = %lx", to, (u64)ret);
 	if (ret == (s64)old && (!free || excused))
 		return;
 	expect("brk", ret, (s64)to);
-	if (grows) {
+	/* Whichever came last: it has what is below, and nothing above. */
+	if (mm->brk != to && mm->brk != other_brk)
+		sim_fail("the break is at %lx", mm->brk);
+	end = ALIGN_UP(mm->brk, PAGE_SIZE);
+	if (end > old_end) {
 		model_map(old_end, end, 3, lazy_mode());
 		area_add(old_end, end - old_end);
 	} else {
 		model_unmap(end, old_end);
 	}
+	other_brk = 0;
 }
 
 /* ---- mremap ---- */

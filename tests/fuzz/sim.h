@@ -65,6 +65,8 @@ bool sim_tlb_holds(u64 gpa, u64 len, bool writable);
 bool sim_tlb_holds_va(u64 va, u64 len);
 /* A page table is freed: no core's caches of upper entries can lead to it. */
 void sim_table_check(u64 gpa);
+/* What another thread does when a call waits for room in the log, once. */
+extern void (*sim_meanwhile)(void);
 /* While the child is made. */
 extern bool sim_copying;
 /* Page tables that there is memory for. */

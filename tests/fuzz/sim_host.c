@@ -24,6 +24,7 @@ static u64 nblocks, kernel_blocks, first_gpa;
 static u64 *proxies[2];          /* gpa by va >> 21; 0: nothing */
 static s64 pages_out, items_out; /* kpage_alloc() and kmem_alloc() less what was freed */
 
+void (*sim_meanwhile)(void);
 bool sim_copying;
 u64 sim_pages_left = ~0ULL;
 
@@ -204,17 +205,27 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 	return ++proc->share->log_head;
 }
 
-/* Nobody else comes while it waits; but who asks must look again. */
 bool log_drains(const struct process *proc)
 {
 	return proc;
 }
 
+/* Who asks must look again. */
 bool log_room(struct process *proc)
 {
+	void (*meanwhile)(void) = sim_meanwhile;
+
 	if (proc != &sim_proc)
 		sim_fail("log: room for somebody else");
-	return sim_random(4) == 0;
+	if (sim_random(4))
+		return false;
+	sim_meanwhile = NULL;
+	if (meanwhile) {
+		spin_unlock(&proc->mm->lock);
+		meanwhile();
+		spin_lock(&proc->mm->lock);
+	}
+	return true;
 }
 
 u64 __real_pmem_alloc_kernel(u32 node);
