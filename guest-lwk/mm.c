@@ -339,8 +339,10 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 		err = commit_parts(proc, addr, addr + len, IN_ADVANCE, commits_now);
 	if (!err)
 		return (s64)addr;
-	mm_window_settle(proc, addr, addr + len);
-	mm_unmap(proc, addr, addr + len);
+	if (flags & MM_AT_ONCE)
+		mm_unmap(proc, addr, addr + len);
+	else
+		mm_unmap_parts(proc, addr, addr + len);
 	return -ENOMEM;
 }
 

@@ -2,6 +2,7 @@
 /* Private mappings of files: memory of the program's own, into which the proxy reads. */
 #include "guest-lwk/abi/syscalls.h"
 #include "guest-lwk/fwd.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/mm_sys.h"
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/pmem.h"
@@ -17,6 +18,8 @@ static s64 chunk_commit(struct process *proc, u64 start, u64 end)
 	s64 ret = 0;
 
 	spin_lock(&mm->lock);
+	if (!mm_room(proc))
+		ret = -ENOMEM;
 	while (start < end && !ret) {
 		struct vma *vma = vma_find(mm, start);
 		u64 stop = vma ? MIN(end, vma->end) : end;
@@ -31,6 +34,7 @@ static s64 chunk_commit(struct process *proc, u64 start, u64 end)
 }
 
 #define CHUNK_FIRST (4ULL << 20)
+#define CHUNK_MOST  (MM_PART / 2) /* one part, wherever it begins */
 
 /*
  * The bytes of a private file mapping, read straight into it by the proxy, which may write
@@ -45,7 +49,7 @@ static s64 file_fill(struct process *proc, u64 addr, u64 len, u64 fd, u64 off)
 	while (done < len) {
 		if (done == ready) {
 			ready += MIN(chunk, len - ready);
-			chunk *= 2;
+			chunk = MIN(chunk * 2, CHUNK_MOST);
 			if (chunk_commit(proc, addr + done, addr + ready))
 				return -ENOMEM;
 		}
@@ -91,6 +95,8 @@ s64 mm_file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 o
 	u64 filled = ret > 0 ? ALIGN_UP((u64)ret, PAGE_SIZE) : 0;
 
 	spin_lock(&proc->mm->lock);
+	if (ret >= 0 && filled < len && !mm_window_meets(proc->mm, addr, addr + len))
+		mm_vacate(proc, addr + filled, addr + len);
 	/* The lock was given up: another thread may have mapped a file of the window instead,
 	 * which is not ours to clear, or to take away. */
 	mm_window_settle(proc, addr, addr + len);
@@ -103,7 +109,7 @@ s64 mm_file_map(struct process *proc, u64 addr, u64 len, u64 prot, u64 fd, u64 o
 	if (ret >= 0 && filled < len)
 		ret = beyond_map(proc, addr + filled, addr + len, prot);
 	if (ret < 0)
-		mm_unmap(proc, addr, addr + len);
+		mm_unmap_parts(proc, addr, addr + len);
 	spin_unlock(&proc->mm->lock);
 	return ret < 0 ? ret : (s64)addr;
 }

@@ -8,6 +8,7 @@
  */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/mempolicy.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
 #include "guest-lwk/vma.h"
@@ -78,6 +79,17 @@ static void merge_range(struct mm *mm, u64 start, u64 end)
 		vma = vma_merge(mm, vma);
 }
 
+/* GiB by GiB, as the log has room: so what is mapped may have changed when it is done. */
+static void release_parts(struct process *proc, u64 start, u64 end)
+{
+	for (u64 at = start, stop; at < end; at = stop) {
+		stop = MIN(end, ALIGN_DOWN(at, MM_PART) + MM_PART);
+		if (end - start > MM_SMALL && !mm_room(proc))
+			return;
+		mm_untouched_release(proc, at, stop);
+	}
+}
+
 s64 mm_set_policy(
 	struct process *proc, u64 start, u64 end, const struct mempolicy *policy, u32 how)
 {
@@ -86,12 +98,15 @@ s64 mm_set_policy(
 
 	if (!all_mapped(mm, start, end))
 		return -EFAULT;
+	if (mm->watch) {
+		release_parts(proc, start, end);
+		if (!all_mapped(mm, start, end))
+			return -EFAULT;
+	}
 	s64 number = mempolicy_number(mm, policy);
 
 	if (number < 0 || vma_split(mm, start) || vma_split(mm, end))
 		return -ENOMEM;
-	if (mm->watch)
-		mm_untouched_release(proc, start, end);
 	if (how & MPOL_MF_STRICT && policy->mode != MPOL_DEFAULT)
 		misplaced = pages_on(mm, start, end, nodes.memory & ~policy->asked);
 	if (!misplaced || how & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL))
