@@ -41,10 +41,10 @@ static bool log_read(const struct abi_proc *p)
 
 /*
  * The last resort, on a core that nobody else gets meanwhile: until the proxy has applied a
- * record or is gone (a proxy that is stopped can be killed, or continued). It takes one
- * operation that cannot be done in pieces, mremap of more than a GiB of memory that is
- * scattered in 2 MiB blocks, or hundreds of threads that touch their first memory at once; and
- * either while the proxy does nothing.
+ * record or is gone (a proxy that is stopped can be killed, or continued). It takes the one
+ * operation that cannot be done in parts, mremap() that moves more than a GiB of memory that is
+ * scattered in 2 MiB blocks (MM_AT_ONCE), or hundreds of threads that touch their first memory
+ * at once; and either while the proxy does nothing.
  */
 static void log_make_room(const struct process *proc)
 {

@@ -102,8 +102,9 @@ static s64 remap(
 		return err ? err : move(proc, addr, old_len, new_len, new_addr);
 	}
 	if (new_len <= old_len) {
-		s64 err =
-			new_len < old_len ? mm_unmap(proc, addr + new_len, addr + old_len) : 0;
+		s64 err = new_len < old_len
+				  ? mm_unmap_parts(proc, addr + new_len, addr + old_len)
+				  : 0;
 
 		return err ? err : (s64)addr;
 	}

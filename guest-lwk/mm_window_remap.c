@@ -7,6 +7,7 @@
  */
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/mm_parts.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/mm_sys.h"
 #include "guest-lwk/mm_window_fill.h"
@@ -61,7 +62,7 @@ static s64 old_pending(struct mm *mm, const struct remap *r)
 	return 0;
 }
 
-/* What is to be done, and begins it; mm.lock is held. */
+/* What is to be done, and begins it; mm.lock is held. To shrink is done, perhaps in parts. */
 static s64 remap_begin(struct process *proc, struct remap *r, u64 flags, u64 new_addr)
 {
 	struct mm *mm = proc->mm;
@@ -74,7 +75,7 @@ static s64 remap_begin(struct process *proc, struct remap *r, u64 flags, u64 new
 	r->prot = vma->prot;
 	r->flags = vma->flags & ~(u32)VMA_PENDING;
 	if (!fixed && r->new_len <= r->old_len)
-		return mm_unmap(proc, r->addr + r->new_len, r->addr + r->old_len);
+		return mm_unmap_parts(proc, r->addr + r->new_len, r->addr + r->old_len);
 	if (r->new_len > r->old_len &&
 		!mm_may_map(proc, r->new_len - r->old_len, r->prot, r->flags))
 		return -ENOMEM;
@@ -104,10 +105,11 @@ static s64 remap_fill(struct process *proc, const struct remap *r)
 	if (r->distance)
 		return ret < 0 ? ret : (s64)r->addr;
 	spin_lock(&mm->lock);
+	/* Not pending any more, else the parts would wait for it. No fork begins: `changes`. */
 	mm_window_done(mm, r->addr, r->addr + r->old_len, r->prot, 0);
-	if (ret >= 0)
-		mm_unmap(proc, r->addr, r->addr + r->old_len);
 	mm_window_wake(mm);
+	if (ret >= 0)
+		mm_unmap_parts(proc, r->addr, r->addr + r->old_len);
 	spin_unlock(&mm->lock);
 	return ret;
 }
