@@ -88,6 +88,8 @@ static s64 slot_copy(struct copy *c, u64 va)
 
 	if (!mm_slot_find(c->from, va) || mm_slot_find(c->to, va))
 		return 0;
+	if (!log_drains(c->proc))
+		return -ENOMEM;
 	mempolicy_place_near(c->proc, &place);
 	return mm_slot_create(c->proc, va, &place) ? 0 : -ENOMEM;
 }

@@ -2,6 +2,7 @@
 #include "guest-lwk/gate.h"
 #include "guest-lwk/process_exec.h"
 #include "guest-lwk/abi/layout.h"
+#include "guest-lwk/fwd.h"
 #include "guest-lwk/mempolicy.h"
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
@@ -23,7 +24,23 @@ static bool seg_ok(const struct abi_exec_seg *seg, u64 above)
 	       seg->prot <= 7;
 }
 
-static void slots_prepare(struct process *proc, const struct abi_exec *exec)
+static bool segs_ok(const struct abi_exec *exec)
+{
+	u64 above = 0;
+
+	for (u32 i = 0; i < exec->nsegs; i++) {
+		if (!seg_ok(&exec->seg[i], above))
+			return false;
+		above = exec->seg[i].va + exec->seg[i].len;
+	}
+	return true;
+}
+
+/*
+ * Core 0 appends to the log of a process that nobody runs yet, before each step of half the log
+ * at most: a proxy that is stopped is refused, not waited for.
+ */
+static s64 slots_prepare(struct process *proc, const struct abi_exec *exec)
 {
 	struct placement place;
 	u64 gib = 0, sum = 0;
@@ -40,11 +57,14 @@ static void slots_prepare(struct process *proc, const struct abi_exec *exec)
 				sum = 0;
 			}
 			sum += stop - at;
+			if (!log_drains(proc))
+				return -ENOMEM;
 			if (sum >= SLOT_WORTH && !mm_slot_find(proc->mm, at))
 				mm_slot_create(proc, at, &place);
 			at = stop;
 		}
 	}
+	return 0;
 }
 
 static s64 map_touch(struct process *proc, u64 start, u64 end, u32 prot, u32 flags)
@@ -52,21 +72,27 @@ static s64 map_touch(struct process *proc, u64 start, u64 end, u32 prot, u32 fla
 	return vma_add(proc->mm, start, end, prot, VMA_TOUCH | flags);
 }
 
+/* As far as its file goes, GiB by GiB: the proxy applies the log meanwhile. */
+static s64 seg_commit(struct process *proc, const struct abi_exec_seg *seg)
+{
+	u64 end = seg->va + ALIGN_UP(seg->file_len, PAGE_SIZE);
+
+	for (u64 at = seg->va, stop; at < end; at = stop) {
+		stop = MIN(end, ALIGN_DOWN(at, GIB_SIZE) + GIB_SIZE);
+		if (!log_drains(proc) || mm_commit(proc, vma_find(proc->mm, seg->va), at, stop))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static s64 segs_map(struct process *proc, const struct abi_exec *exec)
 {
-	u64 above = 0;
-
 	for (u32 i = 0; i < exec->nsegs; i++) {
 		const struct abi_exec_seg *seg = &exec->seg[i];
 
-		if (!seg_ok(seg, above))
-			return -EINVAL;
-		if (map_touch(proc, seg->va, seg->va + seg->len, seg->prot, 0))
+		if (map_touch(proc, seg->va, seg->va + seg->len, seg->prot, 0) ||
+			seg_commit(proc, seg))
 			return -ENOMEM;
-		if (seg->file_len && mm_commit(proc, vma_find(proc->mm, seg->va), seg->va,
-					     ALIGN_UP(seg->va + seg->file_len, PAGE_SIZE)))
-			return -ENOMEM;
-		above = seg->va + seg->len;
 	}
 	if (exec->brk & (PAGE_SIZE - 1) || exec->brk < ABI_USER_START ||
 		exec->brk > ABI_MMAP_TOP)
@@ -88,7 +114,9 @@ static s64 stack_map(struct process *proc, struct abi_exec *exec)
 	exec->stack_top = ABI_STACK_TOP;
 	struct vma *vma = mm_vma(proc, ABI_STACK_TOP - need);
 
-	return vma ? mm_commit(proc, vma, ABI_STACK_TOP - need, ABI_STACK_TOP) : -ENOMEM;
+	if (!vma || !log_drains(proc))
+		return -ENOMEM;
+	return mm_commit(proc, vma, ABI_STACK_TOP - need, ABI_STACK_TOP);
 }
 
 /* The time page, and behind it the vDSO's pages, out of the kernel's image. */
@@ -127,12 +155,13 @@ s64 exec_map(struct process *proc, struct abi_exec *shared)
 	s64 ret;
 
 	exec = *shared;
-	if (exec.nsegs > ABI_EXEC_SEGS || exec.stack_need > STACK_MOST)
+	if (exec.nsegs > ABI_EXEC_SEGS || exec.stack_need > STACK_MOST || !segs_ok(&exec))
 		return -EINVAL;
 	memcpy(proc->limits, exec.limit, sizeof(proc->limits));
 	spin_lock(&proc->mm->lock);
-	slots_prepare(proc, &exec);
-	ret = segs_map(proc, &exec);
+	ret = slots_prepare(proc, &exec);
+	if (!ret)
+		ret = segs_map(proc, &exec);
 	if (!ret)
 		ret = stack_map(proc, &exec);
 	if (!ret)
