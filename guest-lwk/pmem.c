@@ -312,14 +312,22 @@ u64 pmem_alloc_gib(const struct placement *place)
 	return gpa;
 }
 
-/* Caller holds pmem_lock. */
+/*
+ * Caller holds pmem_lock, which is given up while the ring is full: that takes more records
+ * than the janitor has room for (JANITOR_PENDING), all held up by calls of proxies that are
+ * stopped, and ends when one is continued or killed. Others get memory meanwhile. Records of
+ * one address space stay in order: its mm.lock is held.
+ */
 static void reclaim_add(const struct abi_reclaim_rec *rec)
 {
 	struct abi_ring *ring = &machine.share->reclaim;
 
-	/* The janitor takes from the other end whatever we do: this wait ends. */
-	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS)
+	while (ring->head - load_acquire(&ring->tail) == ABI_RECLAIM_RECORDS) {
+		spin_unlock(&pmem_lock);
 		cpu_pause();
+		spin_lock(&pmem_lock);
+		clean_take();
+	}
 	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = *rec;
 	store_release(&ring->head, ring->head + 1);
 	/* The clean ring is as long as this one, so neither side can be stuck behind the other.

@@ -55,7 +55,7 @@ static void take(struct janitor *j)
 			   "recycled");
 		return;
 	}
-	while (j->taken != head && j->npending < ABI_RECLAIM_RECORDS) {
+	while (j->taken != head && j->npending < JANITOR_PENDING) {
 		struct abi_reclaim_rec rec = reclaim->rec[j->taken % ABI_RECLAIM_RECORDS];
 
 		j->taken++;
@@ -217,7 +217,7 @@ static void *janitor_main(void *arg)
 
 		/* With the pending list full, what is left in the ring waits for the timer too.
 		 */
-		if (idle_announce(j) && j->npending < ABI_RECLAIM_RECORDS)
+		if (idle_announce(j) && j->npending < JANITOR_PENDING)
 			continue;
 		if (pending && j->taken == before)
 			wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms * 2 : RETRY_MAX_MS;

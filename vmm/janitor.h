@@ -17,6 +17,12 @@
 #include "vmm/gpa.h"
 #include "vmm/window.h"
 
+/*
+ * As many as wait, whichever proxies are stopped: a record that its proxy has not applied is in
+ * its log. And as many again as the ring has for what calls in flight hold up.
+ */
+#define JANITOR_PENDING (ABI_MAX_PROCS * ABI_LOG_RECORDS + ABI_RECLAIM_RECORDS)
+
 struct janitor {
 	struct abi_share *share;
 	const struct gpa_map *map;
@@ -29,7 +35,7 @@ struct janitor {
 	uint64_t taken; /* of reclaim */
 	uint64_t given; /* to clean */
 	unsigned npending;
-	struct abi_reclaim_rec pending[ABI_RECLAIM_RECORDS];
+	struct abi_reclaim_rec pending[JANITOR_PENDING];
 	atomic_uint owed[ABI_MAX_PROCS]; /* records of the process that are still pending */
 	bool corrupt;                    /* the LWK broke a ring: nothing more is taken */
 	/* The account. */

@@ -114,6 +114,29 @@ START_TEST(test_waits_for_log)
 }
 END_TEST
 
+/* Whatever proxies are stopped, and have in their logs: the LWK need not wait for the ring. */
+START_TEST(test_takes_all_that_logs_can_hold)
+{
+	for (uint64_t pos = 11; pos < 11 + ABI_LOG_RECORDS; pos++) {
+		for (unsigned proc = 0; proc < ABI_MAX_PROCS; proc++) {
+			reclaim(1, pos);
+			share->proc[proc].state = ABI_PROC_RUNNING;
+			share->reclaim.rec[(share->reclaim.head - 1) % ABI_RECLAIM_RECORDS]
+				.proc = proc;
+		}
+		if (share->reclaim.head - share->reclaim.tail == ABI_RECLAIM_RECORDS)
+			janitor_step(j);
+	}
+	janitor_step(j);
+	ck_assert_uint_eq(share->reclaim.tail, share->reclaim.head);
+	ck_assert_uint_eq(share->clean.head, 0);
+	for (unsigned proc = 0; proc < ABI_MAX_PROCS; proc++)
+		share->proc[proc].state = ABI_PROC_GONE;
+	ck_assert_uint_eq(
+		janitor_step(j), ABI_MAX_PROCS * ABI_LOG_RECORDS - ABI_RECLAIM_RECORDS);
+}
+END_TEST
+
 START_TEST(test_waits_for_call)
 {
 	/* A read blocked in the host into block 1, begun before the block was unmapped. */
@@ -284,6 +307,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_clean_at_once);
 	tcase_add_test(t, test_waits_for_log);
+	tcase_add_test(t, test_takes_all_that_logs_can_hold);
 	tcase_add_test(t, test_waits_for_call);
 	tcase_add_test(t, test_other_calls_do_not_hold);
 	tcase_add_test(t, test_waits_for_peer);
