@@ -136,7 +136,11 @@ void mm_warm_release(struct process *proc, u64 *entry, u64 granule);
 /* Whole granules of [start, end) that were committed and never touched give their blocks back.
  */
 void mm_untouched_release(struct process *proc, u64 start, u64 end);
-void mm_discard(struct process *proc, u64 start, u64 end);
+/* How far it went: it zeroes so much at a time. (A fuzzed build has its own.) */
+#ifndef MM_DISCARD
+#define MM_DISCARD (64ULL << 20)
+#endif
+u64 mm_discard(struct process *proc, u64 start, u64 end);
 /* mm_fork.c: [start, end), which lies in vma, gets these flags of VMA_NOFORK and VMA_WIPE
  * instead of those. -ENOMEM; -EINVAL: a part of a huge page. */
 s64 mm_set_fork(struct mm *mm, const struct vma *vma, u64 start, u64 end, u32 give, u32 take);
