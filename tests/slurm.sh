@@ -78,19 +78,6 @@ both() {
 	fi
 }
 
-# says NAME TEXT COMMAND...: all that it says, on one node that it names itself.
-says() {
-	local name=$1 text=$2 seen
-	shift 2
-	wanted "$name" || return 0
-	seen=$("$@" 2>&1 < /dev/null)
-	if [ "$seen" = "$text" ]; then
-		ring_ok "$name"
-	else
-		ring_not_ok "$name" "'$seen' instead of '$text'"
-	fi
-}
-
 # run WORDS...: a step in the node's allocation, once that is there: quicker than a job each.
 run() {
 	if [ -f "$D/job.$node" ]; then
@@ -256,21 +243,14 @@ hpcc_two() {
 	grep -E '^(Success=|.*(passed|failed)|.*_Errors=)' "$D/hpcc.$node/hpccoutf.txt" | grep -v '^WALL\|^CPU'
 }
 
-vmm_holds() {
-	local pid
-	pid=$(cat /run/lwvmm/guest-v01)
-	sleep 0.3
-	echo "$(find "/proc/$pid/fd" -type l | wc -l) $(wc -l < "/proc/$pid/maps")"
-}
-
 growth() {
 	local before after i node=v01
 	run true
-	before=$(vmm_holds)
+	before=$(vmm_holds v01)
 	for i in $(seq "$STEPS"); do
 		run true || echo "step $i: $?"
 	done
-	after=$(vmm_holds)
+	after=$(vmm_holds v01)
 	[ "$before" = "$after" ] && echo 'as before' || echo "$before became $after"
 }
 
@@ -376,9 +356,8 @@ cp "$LWVMM" "$PLUGINS/lwvmm-task" "$PLUGINS/lwvmm_spank.so" "$D/bin" || exit
 LWVMM=$D/bin/$(basename "$LWVMM") PLUGINS=$D/bin
 printf 'cores = %s\nmem = 1G\n' "$CORES" > "$D/guests/v01.conf"
 export LWVMM_CONFIG_DIR="$D/guests"
-place='NodeHostname=localhost NodeAddr=127.0.0.1 Port='
-nodes="NodeName=n01 $place$((cluster_port + 1)) CPUs=2
-$("$LWVMM" slurm-conf v01 | sed -n "1s/NodeHostname=[^ ]* Port=[0-9]*/$place$((cluster_port + 2))/p")"
+nodes="NodeName=n01 $cluster_place$((cluster_port + 1)) CPUs=2
+$("$LWVMM" slurm-conf v01 | sed -n 1p | cluster_node $((cluster_port + 2)))"
 if ! mpi_build > "$OUT/build.log" 2>&1; then
 	ring_not_ok slurm "the MPI programs cannot be built: see $OUT/build.log"
 elif ! cluster_start "$nodes" > "$OUT/cluster.log" 2>&1; then

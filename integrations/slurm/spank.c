@@ -17,9 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "integrations/slurm/cgroup.h"
 #include "integrations/slurm/task.h"
 
 #define NAME_SIZE  64
@@ -138,14 +140,18 @@ int slurm_spank_job_epilog(spank_t spank, int argc, char **argv)
 }
 
 /* A node is a guest's if it is described under its name: also while it does not run. */
-static bool node_guest(spank_t spank, char *name)
+static bool is_described(const char *name)
 {
 	char path[512];
 
-	if (spank_getenv(spank, "SLURMD_NODENAME", name, NAME_SIZE) != ESPANK_SUCCESS)
-		return false;
 	snprintf(path, sizeof(path), "%s/%s.conf", config_dir, name);
 	return !access(path, F_OK);
+}
+
+static bool node_guest(spank_t spank, char *name)
+{
+	return spank_getenv(spank, "SLURMD_NODENAME", name, NAME_SIZE) == ESPANK_SUCCESS &&
+	       is_described(name);
 }
 
 static bool guest_find(spank_t spank, char *name)
@@ -182,6 +188,50 @@ static void cores_pass(spank_t spank)
 	}
 }
 
+/*
+ * Of a step on a guest's node: tasks in the guest, with --lwvmm=off, batch scripts, the extern
+ * step. All that these have on the host belongs beside the guest (cgroup.h).
+ */
+static struct cgroup_step groups;
+
+static void groups_failed(int err)
+{
+	slurm_error("lwvmm: the step stays on the host's cores that have the numbers of the "
+		    "guest's CPUs: %s: see ConstrainCores in docs/howto-slurm.md",
+		strerror(-err));
+}
+
+/* This thread is root inside, whatever it acts as: slurmstepd takes care of the others. */
+static void groups_open(spank_t spank)
+{
+	char node[NAME_SIZE];
+	uid_t acting = geteuid();
+	uint32_t job;
+	int err;
+
+	if (spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS ||
+		!cgroup_node(&cgroup_host, job, node, sizeof(node)) || !is_described(node))
+		return;
+	if (syscall(SYS_setresuid, -1, 0, -1))
+		err = -errno;
+	else
+		err = cgroup_open(&cgroup_host, job, &groups);
+	if (err)
+		groups_failed(err);
+	if (syscall(SYS_setresuid, -1, acting, -1))
+		abort();
+}
+
+static void groups_free(void)
+{
+	int err = cgroup_free_cores(&groups);
+
+	if (err)
+		groups_failed(err);
+	cgroup_close(&groups);
+}
+
+/* Before the tasks are forked, who inherit the groups' files. */
 int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 {
 	if (spank_getenv(spank, "SLURM_CPU_BIND_TYPE", bind_type, sizeof(bind_type)) !=
@@ -190,21 +240,38 @@ int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 	if (spank_getenv(spank, "SLURM_CPU_BIND_LIST", bind_list, sizeof(bind_list)) !=
 		ESPANK_SUCCESS)
 		bind_list[0] = '\0';
+	groups_open(spank);
+	return 0;
+}
+
+/* Of the extern step, in slurmstepd: it has no other hook, and its task is bound by nobody. */
+int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
+{
+	uint32_t step;
+
+	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
+		step != SLURM_EXTERN_CONT)
+		return 0;
+	groups_open(spank);
+	groups_free();
 	return 0;
 }
 
 int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 {
-	char guest[NAME_SIZE];
+	char guest[NAME_SIZE], node[NAME_SIZE];
 	char **words = NULL;
 	int nwords = 0;
 
+	groups_free();
 	if (!is_task(spank) || !guest_find(spank, guest))
 		return 0;
 	if (spank_get_item(spank, S_JOB_ARGV, &nwords, &words) != ESPANK_SUCCESS || !words ||
 		!words[0])
 		return 0;
-	cores_pass(spank);
+	/* Of another node than the guest's the numbers say nothing of the guest's CPUs. */
+	if (node_guest(spank, node) && !strcmp(node, guest))
+		cores_pass(spank);
 	spank_setenv(spank, TASK_ENV_BIND_TYPE, bind_type, 1);
 	spank_setenv(spank, TASK_ENV_BIND_LIST, bind_list, 1);
 	if (spank_setenv(spank, TASK_ENV_GUEST, guest, 1) != ESPANK_SUCCESS ||

@@ -39,11 +39,12 @@ select_cases() {
 	done > "$out/cases.txt"
 }
 
-# select_parts MACHINE PATTERN...: words for tests/kvm.sh. A PART's name alone is all of it.
+# select_parts MACHINE PATTERN...: words for tests/kvm.sh, and slurm for tests/lab/slurm.sh. A PART's name alone is
+# all of it.
 select_parts() {
 	local machine_name=$1 part pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak slurm; do
 		for pattern in "$@"; do
 			case $pattern in
 			'*' | "$part" | "$part/*") echo "$part" && break ;;
@@ -130,6 +131,11 @@ pack_job() {
 		! grep -q '^bad' "$out/parts" || cp -r "$lab/elfs" "$lab/elfs.list" "$job/out/"
 	fi
 	[ ! -x "$lwvmm" ] || cp "$lwvmm" "$job/bin/lwvmm"
+	if grep -q '^slurm' "$out/parts"; then
+		mkdir -p "$job/tests/lab"
+		cp tests/lab/slurm.sh "$job/tests/lab/"
+		cp "$(dirname "$lwvmm")"/integrations/slurm/lwvmm[_-]{spank.so,task} "$job/bin/" 2> "$lab/slurm.log"
+	fi
 	cp "$out/cases.txt" "$out/parts" tests/lab/placement.sh "$job/"
 	{ echo "CASE_SECONDS=$case_seconds CORES=$CORES"; cat "$1"; } > "$job/start"
 	cp "$base" "$out/job.cpio"

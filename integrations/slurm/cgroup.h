@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slurm's control groups on a guest's node (task/cgroup with ConstrainCores=yes, cgroup v2).
+ * Slurm counts the guest's CPUs there, and confines what it starts to the host's cores that
+ * have the same numbers. What runs on the host side of such a node, which is proxies, batch
+ * scripts and Slurm's own helpers, belongs on the cores that no guest has.
+ */
+#ifndef INTEGRATIONS_SLURM_CGROUP_H
+#define INTEGRATIONS_SLURM_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CGROUP_MAX 16
+
+/* Where the kernel and lwvmm tell what is needed; of their own making in tests. */
+struct cgroup_places {
+	const char *self;     /* /proc/self/cgroup of a process of the step */
+	const char *mount;    /* where cgroup v2 is mounted */
+	const char *isolated; /* the cores that Linux schedules nobody to */
+	const char *leases;   /* the folder of the cores' leases */
+};
+
+extern const struct cgroup_places cgroup_host;
+
+/*
+ * The name of the node whose slurmd has made the caller's step of this job: Slurm names its
+ * scope after it, and tells a plug-in of it in no other way before the task's environment is
+ * made. False where Slurm makes no groups.
+ */
+bool cgroup_node(const struct cgroup_places *places, uint32_t job, char *name, size_t size);
+
+/* The groups that confine a step, and what they are to be confined to. */
+struct cgroup_step {
+	int fd[CGROUP_MAX]; /* of their cpuset.cpus, parents first; close-on-exec */
+	unsigned n;         /* none where Slurm confines nothing */
+	char cores[8192];   /* beside all guests'; all, where guests have all */
+};
+
+/* By root, in slurmstepd, when Slurm has made the groups. 0 or -errno. */
+int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_step *step);
+
+/* By anybody who has inherited the descriptors. 0 or -errno. */
+int cgroup_free_cores(const struct cgroup_step *step);
+
+void cgroup_close(struct cgroup_step *step);
+
+#endif
