@@ -46,11 +46,6 @@ end() {
 	rm -rf "$D"
 }
 
-wanted() {
-	# shellcheck disable=SC2254
-	case $1 in $pattern) true ;; *) false ;; esac
-}
-
 # What differs from run to run, and the node's name. slurmstepd's word that a step was cancelled reaches srun or not.
 same_words() {
 	sed -e "s/\b$1\b/NODE/g" -e 's/StepId=[0-9.]*/StepId=N/' \

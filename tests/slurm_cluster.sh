@@ -109,19 +109,6 @@ cluster_stop() {
 	cluster_end_one "$D/munged.pid" munged
 }
 
-# says NAME TEXT COMMAND...: all that it says.
-says() {
-	local name=$1 text=$2 seen
-	shift 2
-	wanted "$name" || return 0
-	seen=$("$@" 2>&1 < /dev/null)
-	if [ "$seen" = "$text" ]; then
-		ring_ok "$name"
-	else
-		ring_not_ok "$name" "'$seen' instead of '$text'"
-	fi
-}
-
 # vmm_holds GUEST: how many descriptors and mappings its VMM has, when the last process is all gone.
 vmm_holds() {
 	local pid

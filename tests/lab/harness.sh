@@ -128,8 +128,8 @@ run_part() {
 	part_start=$(hundredths)
 	export LWVMM=/job/bin/lwvmm OUT=/tmp/kvm RING=lab CASE_SECONDS
 	case $1 in
-	slurm) dash /job/tests/lab/slurm.sh ;;
-	slurm/*) dash /job/tests/lab/slurm.sh "${1#*/}" ;;
+	slurm | systemd) dash "/job/tests/lab/$1.sh" ;;
+	slurm/* | systemd/*) dash "/job/tests/lab/${1%%/*}.sh" "${1#*/}" ;;
 	*) kvm_part "$1" ;;
 	esac 2>&1 < /dev/null | part_results "${1%%/*}" || failed=1
 }

@@ -39,12 +39,11 @@ select_cases() {
 	done > "$out/cases.txt"
 }
 
-# select_parts MACHINE PATTERN...: words for tests/kvm.sh, and slurm for tests/lab/slurm.sh. A PART's name alone is
-# all of it.
+# select_parts MACHINE PATTERN...: words for tests/kvm.sh, or for tests/lab/PART.sh. A PART's name alone is all of it.
 select_parts() {
 	local machine_name=$1 part pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak slurm; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak slurm systemd; do
 		for pattern in "$@"; do
 			case $pattern in
 			'*' | "$part" | "$part/*") echo "$part" && break ;;
@@ -131,9 +130,10 @@ pack_job() {
 		! grep -q '^bad' "$out/parts" || cp -r "$lab/elfs" "$lab/elfs.list" "$job/out/"
 	fi
 	[ ! -x "$lwvmm" ] || cp "$lwvmm" "$job/bin/lwvmm"
+	mkdir -p "$job/tests/lab" "$job/integrations"
+	cp tests/lab/slurm.sh tests/lab/systemd.sh "$job/tests/lab/"
+	cp -r integrations/systemd "$job/integrations/"
 	if grep -q '^slurm' "$out/parts"; then
-		mkdir -p "$job/tests/lab"
-		cp tests/lab/slurm.sh "$job/tests/lab/"
 		cp "$(dirname "$lwvmm")"/integrations/slurm/lwvmm[_-]{spank.so,task} "$job/bin/" 2> "$lab/slurm.log"
 	fi
 	cp "$out/cases.txt" "$out/parts" tests/lab/placement.sh "$job/"

@@ -18,11 +18,6 @@ helpers=4-5
 . tests/host_state.sh
 . tests/slurm_cluster.sh
 
-wanted() {
-	# shellcheck disable=SC2254
-	case $1 in $pattern) true ;; *) false ;; esac
-}
-
 guest() {
 	timeout -k 5 60 "$LWVMM" "$1" "$2" 2> "$OUT/guest.err"
 }
