@@ -43,7 +43,7 @@ select_cases() {
 select_parts() {
 	local machine_name=$1 part pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak slurm systemd; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec service window abi views trace bad kill soak slurm systemd; do
 		for pattern in "$@"; do
 			case $pattern in
 			'*' | "$part" | "$part/*") echo "$part" && break ;;

@@ -74,7 +74,7 @@ eight_tasks() {
 growth() {
 	local before after
 	before=$(vmm_holds v01)
-	run -w v01 -n 8 true && run -w v01 -n 8 true && run -w v01 -n 8 true || echo "srun: $?"
+	run -w v01 -n 8 true && run -w v01 -n 8 true || echo "srun: $?"
 	after=$(vmm_holds v01)
 	[ "$before" = "$after" ] && echo 'as before' || echo "$before became $after"
 }
