@@ -208,23 +208,6 @@ static int job_find(const struct cgroup_places *places, uint32_t number, char *g
 	return err ? err : *job ? 0 : -ENOENT;
 }
 
-bool cgroup_node(const struct cgroup_places *places, uint32_t job, char *name, size_t size)
-{
-	static const char scope[] = "_slurmstepd.scope";
-	char group[PATH_MAX], *at, *end;
-
-	if (job_find(places, job, group, sizeof(group), &at))
-		return false;
-	*at = '\0';
-	at = strrchr(group, '/') + 1;
-	end = at + strlen(at) - strlen(scope);
-	if (end <= at || strcmp(end, scope) != 0 || (size_t)(end - at) >= size)
-		return false;
-	*end = '\0';
-	memcpy(name, at, (size_t)(end - at) + 1);
-	return true;
-}
-
 int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_step *step)
 {
 	char group[PATH_MAX], *at, *name;

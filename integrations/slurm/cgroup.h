@@ -8,8 +8,6 @@
 #ifndef INTEGRATIONS_SLURM_CGROUP_H
 #define INTEGRATIONS_SLURM_CGROUP_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define CGROUP_MAX 16
@@ -23,13 +21,6 @@ struct cgroup_places {
 };
 
 extern const struct cgroup_places cgroup_host;
-
-/*
- * The name of the node whose slurmd has made the caller's step of this job: Slurm names its
- * scope after it, and tells a plug-in of it in no other way before the task's environment is
- * made. False where Slurm makes no groups.
- */
-bool cgroup_node(const struct cgroup_places *places, uint32_t job, char *name, size_t size);
 
 /* The groups that confine a step, and what they are to be confined to. */
 struct cgroup_step {

@@ -17,11 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "integrations/slurm/cgroup.h"
+#include "integrations/slurm/groups.h"
 #include "integrations/slurm/task.h"
 
 #define NAME_SIZE  64
@@ -140,7 +139,7 @@ int slurm_spank_job_epilog(spank_t spank, int argc, char **argv)
 }
 
 /* A node is a guest's if it is described under its name: also while it does not run. */
-static bool is_described(const char *name)
+static int is_described(const char *name)
 {
 	char path[512];
 
@@ -188,50 +187,6 @@ static void cores_pass(spank_t spank)
 	}
 }
 
-/*
- * Of a step on a guest's node: tasks in the guest, with --lwvmm=off, batch scripts, the extern
- * step. All that these have on the host belongs beside the guest (cgroup.h).
- */
-static struct cgroup_step groups;
-
-static void groups_failed(int err)
-{
-	slurm_error("lwvmm: the step stays on the host's cores that have the numbers of the "
-		    "guest's CPUs: %s: see ConstrainCores in docs/howto-slurm.md",
-		strerror(-err));
-}
-
-/* This thread is root inside, whatever it acts as: slurmstepd takes care of the others. */
-static void groups_open(spank_t spank)
-{
-	char node[NAME_SIZE];
-	uid_t acting = geteuid();
-	uint32_t job;
-	int err;
-
-	if (spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS ||
-		!cgroup_node(&cgroup_host, job, node, sizeof(node)) || !is_described(node))
-		return;
-	if (syscall(SYS_setresuid, -1, 0, -1))
-		err = -errno;
-	else
-		err = cgroup_open(&cgroup_host, job, &groups);
-	if (err)
-		groups_failed(err);
-	if (syscall(SYS_setresuid, -1, acting, -1))
-		abort();
-}
-
-static void groups_free(void)
-{
-	int err = cgroup_free_cores(&groups);
-
-	if (err)
-		groups_failed(err);
-	cgroup_close(&groups);
-}
-
-/* Before the tasks are forked, who inherit the groups' files. */
 int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 {
 	if (spank_getenv(spank, "SLURM_CPU_BIND_TYPE", bind_type, sizeof(bind_type)) !=
@@ -240,7 +195,7 @@ int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 	if (spank_getenv(spank, "SLURM_CPU_BIND_LIST", bind_list, sizeof(bind_list)) !=
 		ESPANK_SUCCESS)
 		bind_list[0] = '\0';
-	groups_open(spank);
+	groups_open(spank, is_described);
 	return 0;
 }
 
@@ -252,7 +207,7 @@ int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
 		step != SLURM_EXTERN_CONT)
 		return 0;
-	groups_open(spank);
+	groups_open(spank, is_described);
 	groups_free();
 	return 0;
 }

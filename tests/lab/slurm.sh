@@ -13,6 +13,8 @@ PLUGINS=$(dirname "$LWVMM")
 mkdir -p "$OUT"
 D=$(mktemp -d /tmp/lwvmm-slurm-XXXXXX)
 helpers=4-5
+launcher=
+chmod 755 "$D"
 
 . tests/ring.sh
 . tests/host_state.sh
@@ -37,7 +39,8 @@ surroundings() {
 	ip addr add 192.0.2.1/32 dev lo
 	printf '127.0.0.1 localhost\n192.0.2.1 n01\n' > /etc/hosts
 	printf 'hosts: files\npasswd: files\ngroup: files\n' > /etc/nsswitch.conf
-	echo 'root:x:0:' > /etc/group
+	printf 'root:x:0:\nnogroup:x:65534:\n' > /etc/group
+	echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >> /etc/passwd
 	mkdir -p /var/log /sys/fs/cgroup/system.slice
 	echo '+cpuset +cpu +memory' > /sys/fs/cgroup/cgroup.subtree_control
 	echo '+cpuset +cpu +memory' > /sys/fs/cgroup/system.slice/cgroup.subtree_control
@@ -126,7 +129,16 @@ proxies() {
 }
 
 host_tasks() {
-	run "$@" sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status | sort
+	$launcher timeout -k 5 "$CASE_SECONDS" srun -Q "$@" sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status | sort
+}
+
+# Of another user than root, to whom the guest is lent meanwhile; slurmstepd acts as that user.
+user_tasks() {
+	cd / || return
+	launcher='setpriv --reuid 65534 --regid 65534 --clear-groups'
+	host_tasks "$@"
+	launcher=
+	cluster_idle v02
 }
 
 batch() {
@@ -175,12 +187,13 @@ elif guest start v01; then
 slurmstepd: $helpers 
 proxies: $helpers " proxies
 	says batch "Cpus_allowed_list:	$helpers" batch
-	says tasks-off "$helpers" host_tasks -w v02 --lwvmm=off
 	says tasks-host '4
 5' host_tasks -w n01 -n 2
 	says from-host "proxies: $helpers 
 0-1
 2-3" from_host
+	says tasks-off "$helpers" user_tasks -w v02 --lwvmm=off
+	says tasks-user 0 user_tasks -w v02
 	says daemons 'n01: 4-7 
 v02: 0-7 ' daemons
 else

@@ -180,32 +180,14 @@ START_TEST(where_slurm_makes_no_groups)
 		"0::/" SCOPE "/job_5\n",
 	};
 	struct cgroup_step step;
-	char name[64];
 
 	tree_make();
 	for (unsigned i = 0; i < sizeof(selfs) / sizeof(selfs[0]); i++) {
 		file_write("self", selfs[i]);
-		ck_assert(!cgroup_node(&places, JOB, name, sizeof(name)));
 		ck_assert_int_eq(cgroup_open(&places, JOB, &step), 0);
 		ck_assert_uint_eq(step.n, 0);
 		ck_assert_int_eq(cgroup_free_cores(&step), 0);
 	}
-	tree_remove();
-}
-END_TEST
-
-START_TEST(the_node_is_told_by_the_scope)
-{
-	char name[64], tiny[3];
-
-	tree_make();
-	ck_assert(cgroup_node(&places, JOB, name, sizeof(name)));
-	ck_assert_str_eq(name, "v02");
-	ck_assert(!cgroup_node(&places, JOB, tiny, sizeof(tiny)));
-	file_write("self", "0::/system.slice/slurmstepd.scope/job_5/step_0/slurm\n");
-	ck_assert(!cgroup_node(&places, JOB, name, sizeof(name)));
-	file_write("self", "0::/x/_slurmstepd.scope/job_5/step_0/slurm\n");
-	ck_assert(!cgroup_node(&places, JOB, name, sizeof(name)));
 	tree_remove();
 }
 END_TEST
@@ -232,7 +214,6 @@ int main(void)
 	tcase_add_test(tcase, what_is_confined_is_freed);
 	tcase_add_test(tcase, parents_before_their_children);
 	tcase_add_test(tcase, where_slurm_makes_no_groups);
-	tcase_add_test(tcase, the_node_is_told_by_the_scope);
 	tcase_add_test(tcase, without_cpusets_nobody_is_confined);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
