@@ -96,7 +96,7 @@ static bool leased_drop(const char *leases, struct cores *cores)
 /* A thread that lands on one of these stays there with all others that did. */
 static void isolated_drop(const char *file, struct cores *cores)
 {
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE] = "";
 	struct cores all = *cores, isolated;
 
 	if (text_read("", file, text, sizeof(text)) ||
@@ -135,7 +135,7 @@ static int cores_find(
 /* A group that is not confined itself has what its parent has. */
 static int group_open(const char *group, struct cgroup_step *step)
 {
-	char path[PATH_MAX + 16], now[TEXT_SIZE];
+	char path[PATH_MAX + 16], now[64] = ""; /* whether there is a list is all that counts */
 	int err = text_read(group, "cpuset.cpus", now, sizeof(now));
 	int fd;
 
@@ -210,7 +210,7 @@ static int job_find(const struct cgroup_places *places, uint32_t number, char *g
 
 int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_step *step)
 {
-	char group[PATH_MAX], *at, *name;
+	char group[PATH_MAX] = "", *at, *name;
 	int err = job_find(places, job, group, sizeof(group), &at);
 
 	step->n = 0;

@@ -39,15 +39,18 @@ select_cases() {
 	done > "$out/cases.txt"
 }
 
-# select_parts MACHINE PATTERN...: words for tests/kvm.sh, or for tests/lab/PART.sh. A PART's name alone is all of it.
+# select_parts MACHINE PATTERN...: words for tests/kvm.sh, or for tests/lab/PART.sh. A PART's name alone is all of it that
+# is for the lab.
 select_parts() {
-	local machine_name=$1 part pattern
+	local machine_name=$1 part name pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command exec service window abi views trace bad kill soak slurm systemd; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec 'service/service-*' window abi views trace \
+		bad kill soak slurm systemd; do
+		name=${part%%/*}
 		for pattern in "$@"; do
 			case $pattern in
-			'*' | "$part" | "$part/*") echo "$part" && break ;;
-			"$part"/*) echo "$pattern" ;;
+			'*' | "$name" | "$name/*") echo "$part" && break ;;
+			"$name"/*) echo "$pattern" ;;
 			esac
 		done
 	done > "$out/parts"

@@ -93,7 +93,7 @@ vmm_pid() {
 	within "$LWVMM" status v01 | sed -n 's/.* pid \([0-9]*\),.*/\1/p'
 }
 
-# The unit's main process is the guest's VMM.
+# The unit's main process is the guest's VMM. Lending restarts it: as often as jobs come.
 starts() {
 	within systemctl start lwvmm@v01
 	echo "start: $?"
@@ -101,6 +101,7 @@ starts() {
 	guest_state
 	[ "$(vmm_pid)" = "$(main_pid)" ] && echo 'the same process'
 	within grep -c 'lwvmm@v01.service$' "/proc/$(main_pid)/cgroup"
+	echo "start limit: $(within systemctl show -P StartLimitIntervalUSec lwvmm@v01)"
 }
 
 # What the VMM has to say is in the journal.
@@ -162,7 +163,8 @@ unit: active
 v01: running
 exec: 7
 the same process
-1' starts
+1
+start limit: 0' starts
 	says unit-stops 'stop: 0
 unit: inactive
 v01: not running: lwvmm start v01
