@@ -78,7 +78,7 @@ kvm_programs() {
 	grep -q '^programs' "$out/parts" && table tests/programs/cases.txt | awk -F'|' '$5 ~ /lab/ { print $2, $3 }'
 	[ ! -s "$out/parts" ] || printf '%s
 ' 'tool static' 'hello static' 'quiet static' 'steady omp' 'args static' \
-		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static' 'shared_file static' 'children static'
+		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static' 'shared_file static' 'children static' 'vmcopy static'
 }
 
 build_programs() {
