@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slurm 22.05 makes SCOPE/job_N/step_X/{slurm,user/task_T} and confines job_N and step_X/user;
- * the others inherit. task/affinity then binds each task to cores of those, and fails where it
- * cannot: so a step's groups are changed when all its tasks are bound, by the first that is
- * about to execute. That is the user's already: the files have been opened before, by root.
+ * cgroup v2: Slurm 22.05 makes SCOPE/job_N/step_X/{slurm,user/task_T} and confines job_N and
+ * step_X/user; the others inherit. task/affinity then binds each task to cores of those, and
+ * fails where it cannot: so a step's groups are changed when all its tasks are bound, by the
+ * first that is about to execute. That is the user's already: the files have been opened
+ * before, by root.
  *
  * Each further step of the job confines job_N anew, and comes here: the last writer of job_N is
  * always one of us. Until then the job's earlier steps are where Slurm has put them, for
  * milliseconds; the kernel may forget a thread's own affinity over it (before Linux 6.2), which
  * then is all that is written here: the cores beside the guests'.
+ *
+ * cgroup v1: SLURM/uid_U/job_N/step_X, where a group must hold its children's cores, so that
+ * what is changed here would end the job's next step. But there the hierarchy of cpusets is one
+ * by itself, by which Slurm follows nobody: processes go to a group of our own, SLURM/lwvmm.
  */
 #include "integrations/slurm/cgroup.h"
 
@@ -19,6 +24,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "numa/options.h"
@@ -26,12 +32,13 @@
 #include "vmm/lease.h"
 
 #define MAX_CORES 2048
-#define TEXT_SIZE sizeof(((struct cgroup_step *)0)->cores)
+#define TEXT_SIZE sizeof(((struct cgroup_step *)0)->text)
 #define MAX_DEPTH 4 /* of groups below a step's */
 
 const struct cgroup_places cgroup_host = {
 	.self = "/proc/self/cgroup",
 	.mount = "/sys/fs/cgroup",
+	.mount_v1 = "/sys/fs/cgroup/cpuset",
 	.isolated = "/sys/devices/system/cpu/isolated",
 	.leases = LEASE_DIR,
 };
@@ -60,6 +67,21 @@ static int text_read(const char *dir, const char *file, char *text, size_t size)
 	if (len && text[len - 1] == '\n')
 		text[len - 1] = '\0';
 	return 0;
+}
+
+static int text_write(const char *dir, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+	ssize_t len = (ssize_t)strlen(text), done;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	done = write(fd, text, (size_t)len);
+	close(fd);
+	return done == len ? 0 : -EIO;
 }
 
 static bool core_leased(const char *leases, unsigned core)
@@ -116,11 +138,11 @@ static void isolated_drop(const char *file, struct cores *cores)
 }
 
 /* What there is above the job, but for the cores of guests; a host that has no other shares. */
-static int cores_find(
-	const struct cgroup_places *places, const char *above, char *text, size_t size)
+static int cores_find(const struct cgroup_places *places, const char *above, const char *file,
+	char *text, size_t size)
 {
 	struct cores cores;
-	int err = text_read(above, "cpuset.cpus.effective", text, size);
+	int err = text_read(above, file, text, size);
 
 	if (!err)
 		err = cpulist_parse(text, cores.core, MAX_CORES, &cores.n);
@@ -132,25 +154,30 @@ static int cores_find(
 	return 0;
 }
 
-/* A group that is not confined itself has what its parent has. */
-static int group_open(const char *group, struct cgroup_step *step)
+static int file_add(struct cgroup_step *step, const char *group, const char *file)
 {
-	char path[PATH_MAX + 16], now[64] = ""; /* whether there is a list is all that counts */
-	int err = text_read(group, "cpuset.cpus", now, sizeof(now));
+	char path[PATH_MAX];
 	int fd;
 
-	if (err == -ENOENT || (!err && !now[0]))
-		return 0;
-	if (err)
-		return err;
 	if (step->n == CGROUP_MAX)
 		return -E2BIG;
-	snprintf(path, sizeof(path), "%s/cpuset.cpus", group);
+	snprintf(path, sizeof(path), "%s/%s", group, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	step->fd[step->n++] = fd;
 	return 0;
+}
+
+/* A group that is not confined itself has what its parent has. */
+static int group_open(const char *group, struct cgroup_step *step)
+{
+	char now[64] = ""; /* whether there is a list is all that counts */
+	int err = text_read(group, "cpuset.cpus", now, sizeof(now));
+
+	if (err == -ENOENT || (!err && !now[0]))
+		return 0;
+	return err ? err : file_add(step, group, "cpuset.cpus");
 }
 
 /* Parents first: a group never has more than its parent. */
@@ -173,61 +200,112 @@ static int tree_open(char *group, struct cgroup_step *step, unsigned depth)
 	return err;
 }
 
-/* The caller's group of cgroup v2, which is what the line with no controller's name is about.
- */
-static int self_find(const struct cgroup_places *places, char *group, size_t size)
+/* A line is NUMBER:CONTROLLERS:GROUP; that of cgroup v2 has none. */
+static const char *line_group(char *line, const char *controller)
 {
-	char line[PATH_MAX];
-	FILE *file = fopen(places->self, "re");
+	char *names = strchr(line, ':'), *group = names ? strchr(names + 1, ':') : NULL, *rest;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (!group)
+		return NULL;
+	*group = '\0';
+	if (!controller)
+		return names[1] ? NULL : group + 1;
+	for (char *name = strtok_r(names + 1, ",", &rest); name;
+		name = strtok_r(NULL, ",", &rest))
+		if (!strcmp(name, controller))
+			return group + 1;
+	return NULL;
+}
+
+/*
+ * The caller's group, where it is one of the job's: *job points to the slash before job_N.
+ * -ENOENT: it is none.
+ */
+static int job_find(const char *self, const char *controller, const char *mount,
+	uint32_t number, char group[PATH_MAX], char **job)
+{
+	char line[PATH_MAX], word[32];
+	FILE *file = fopen(self, "re");
 	int err = -ENOENT;
 
 	if (!file)
 		return -errno;
+	snprintf(word, sizeof(word), "/job_%u/", number);
 	while (err && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "0::", 3) != 0)
+		const char *name = line_group(line, controller);
+
+		if (!name || snprintf(group, PATH_MAX, "%s%s", mount, name) >= PATH_MAX)
 			continue;
-		line[strcspn(line, "\n")] = '\0';
-		err = snprintf(group, size, "%s%s", places->mount, line + 3) < (int)size
-			      ? 0
-			      : -ENAMETOOLONG;
+		*job = strstr(group, word);
+		if (*job)
+			err = 0;
 	}
 	fclose(file);
 	return err;
 }
 
-/* SCOPE/job_N/step_X/...: *job points to the slash before job_N. -ENOENT: no such group. */
-static int job_find(const struct cgroup_places *places, uint32_t number, char *group,
-	size_t size, char **job)
+static int open_v2(
+	const struct cgroup_places *places, char *group, char *job, struct cgroup_step *step)
 {
-	char word[32];
-	int err = self_find(places, group, size);
+	char *name;
+	int err;
 
-	snprintf(word, sizeof(word), "/job_%u/", number);
-	if (!err)
-		*job = strstr(group, word);
-	return err ? err : *job ? 0 : -ENOENT;
-}
-
-int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_step *step)
-{
-	char group[PATH_MAX] = "", *at, *name;
-	int err = job_find(places, job, group, sizeof(group), &at);
-
-	step->n = 0;
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	*at = '\0';
-	err = cores_find(places, group, step->cores, sizeof(step->cores));
+	*job = '\0';
+	err = cores_find(
+		places, group, "cpuset.cpus.effective", step->text, sizeof(step->text));
 	if (err)
 		return err == -ENOENT ? 0 : err; /* no cpuset: nobody is confined */
-	*at = '/';
-	name = strchr(at + 1, '/');
+	*job = '/';
+	name = strchr(job + 1, '/');
 	*name = '\0';
 	err = group_open(group, step);
 	*name++ = '/';
 	name[strcspn(name, "/")] = '\0';
+	return err ? err : tree_open(group, step, 0);
+}
+
+/* The group of our own is one for all users and jobs of the node, and stays. */
+static int open_v1(
+	const struct cgroup_places *places, char *group, char *job, struct cgroup_step *step)
+{
+	char mems[TEXT_SIZE] = "", *user;
+	int err;
+
+	*job = '\0';
+	user = strrchr(group, '/');
+	*user = '\0';
+	err = cores_find(places, group, "cpuset.cpus", step->text, sizeof(step->text));
 	if (!err)
-		err = tree_open(group, step, 0);
+		err = text_read(group, "cpuset.mems", mems, sizeof(mems));
+	if (err)
+		return err;
+	strcpy(user, "/lwvmm"); /* no longer than /uid_U/job_N/step_X, which was there */
+	if (mkdir(group, 0755) && errno != EEXIST)
+		return -errno;
+	err = text_write(group, "cpuset.mems", mems);
+	if (!err)
+		err = text_write(group, "cpuset.cpus", step->text);
+	if (!err)
+		err = file_add(step, group, "cgroup.procs");
+	strcpy(step->text, "0"); /* whoever writes it */
+	step->moves = true;
+	return err;
+}
+
+int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_step *step)
+{
+	char group[PATH_MAX] = "", *at;
+	int err = job_find(places->self, NULL, places->mount, job, group, &at);
+
+	step->n = 0;
+	step->moves = false;
+	if (!err)
+		err = open_v2(places, group, at, step);
+	else if (!job_find(places->self, "cpuset", places->mount_v1, job, group, &at))
+		err = open_v1(places, group, at, step);
+	else if (err == -ENOENT)
+		return 0;
 	if (err)
 		cgroup_close(step);
 	return err;
@@ -235,10 +313,10 @@ int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_
 
 int cgroup_free_cores(const struct cgroup_step *step)
 {
-	ssize_t len = (ssize_t)strlen(step->cores);
+	ssize_t len = (ssize_t)strlen(step->text);
 
 	for (unsigned i = 0; i < step->n; i++)
-		if (pwrite(step->fd[i], step->cores, (size_t)len, 0) != len)
+		if (pwrite(step->fd[i], step->text, (size_t)len, 0) != len)
 			return -errno;
 	return 0;
 }

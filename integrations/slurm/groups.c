@@ -50,6 +50,12 @@ void groups_open(spank_t spank, int (*described)(const char *node))
 		failed(err);
 }
 
+void groups_forked(bool bound)
+{
+	if (groups.moves || !bound)
+		groups_free();
+}
+
 void groups_free(void)
 {
 	int err = cgroup_free_cores(&groups);

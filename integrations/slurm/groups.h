@@ -4,6 +4,7 @@
 #define INTEGRATIONS_SLURM_GROUPS_H
 
 #include <slurm/spank.h>
+#include <stdbool.h>
 
 /*
  * In slurmstepd, before it forks the tasks, who inherit the groups' files. `described` says, as
@@ -11,8 +12,11 @@
  */
 void groups_open(spank_t spank, int (*described)(const char *node));
 
-/* In a task, when all are bound; and in slurmstepd where nobody binds them. Once; then nothing.
+/* In slurmstepd, when the tasks have been forked; `bound`: they are going to be bound to cores.
  */
+void groups_forked(bool bound);
+
+/* In a task, when all are bound. Once; then nothing. */
 void groups_free(void);
 
 #endif

@@ -199,16 +199,16 @@ int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 	return 0;
 }
 
-/* Of the extern step, in slurmstepd: it has no other hook, and its task is bound by nobody. */
+/* In slurmstepd. The extern step has no other hook, and its task is bound by nobody. */
 int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 {
 	uint32_t step;
+	bool bound = spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
+		     step != SLURM_EXTERN_CONT;
 
-	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
-		step != SLURM_EXTERN_CONT)
-		return 0;
-	groups_open(spank, is_described);
-	groups_free();
+	if (!bound)
+		groups_open(spank, is_described);
+	groups_forked(bound);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ static char root[64], self[96], isolated[96], leases[96];
 static const struct cgroup_places places = {
 	.self = self,
 	.mount = root,
+	.mount_v1 = root,
 	.isolated = isolated,
 	.leases = leases,
 };
@@ -120,7 +121,7 @@ START_TEST(cores_beside_the_guests)
 	lease(guests[_i].from, guests[_i].to);
 	file_write("isolated", guests[_i].isolated);
 	ck_assert_int_eq(cgroup_open(&places, JOB, &step), 0);
-	ck_assert_str_eq(step.cores, guests[_i].cores);
+	ck_assert_str_eq(step.text, guests[_i].cores);
 	cgroup_close(&step);
 	tree_remove();
 }
@@ -134,6 +135,7 @@ START_TEST(what_is_confined_is_freed)
 	lease(0, 3);
 	ck_assert_int_eq(cgroup_open(&places, JOB, &step), 0);
 	ck_assert_uint_eq(step.n, 3);
+	ck_assert(!step.moves);
 	ck_assert_str_eq(file_text(SCOPE "/job_5/cpuset.cpus"), "0-1\n");
 	ck_assert_int_eq(cgroup_free_cores(&step), 0);
 	cgroup_close(&step);
@@ -175,7 +177,8 @@ START_TEST(where_slurm_makes_no_groups)
 	static const char *const selfs[] = {
 		"",
 		"0::/\n",
-		"4:cpuset:/slurm/uid_0/job_5/step_0\n",
+		"4:cpuset:/slurm/uid_0/job_55/step_0\n",
+		"4:memory:/slurm/uid_0/job_5/step_0\n",
 		"0::/" SCOPE "/job_55/step_0/slurm\n",
 		"0::/" SCOPE "/job_5\n",
 	};
@@ -188,6 +191,37 @@ START_TEST(where_slurm_makes_no_groups)
 		ck_assert_uint_eq(step.n, 0);
 		ck_assert_int_eq(cgroup_free_cores(&step), 0);
 	}
+	tree_remove();
+}
+END_TEST
+
+/* The group of our own, with all that a process needs to go there; Slurm's stay as they are. */
+START_TEST(with_v1_the_writer_moves)
+{
+	static const char *const selfs[] = {
+		"1:cpuset:/slurm_v02/uid_0/job_5/step_0\n0::/\n",
+		"1:cpu,cpuset,memory:/slurm_v02/uid_0/job_5/step_0\n0::/system.slice\n",
+	};
+	struct cgroup_step step;
+
+	tree_make();
+	lease(0, 3);
+	file_write("self", selfs[_i]);
+	file_write("slurm_v02/cpuset.cpus", "0-7\n");
+	file_write("slurm_v02/cpuset.mems", "0-1\n");
+	file_write("slurm_v02/uid_0/job_5/cpuset.cpus", "0-1\n");
+	file_write("slurm_v02/lwvmm/cpuset.cpus", "");
+	file_write("slurm_v02/lwvmm/cpuset.mems", "");
+	file_write("slurm_v02/lwvmm/cgroup.procs", "");
+	ck_assert_int_eq(cgroup_open(&places, JOB, &step), 0);
+	ck_assert(step.moves);
+	ck_assert_str_eq(file_text("slurm_v02/lwvmm/cpuset.cpus"), "4-5");
+	ck_assert_str_eq(file_text("slurm_v02/lwvmm/cpuset.mems"), "0-1");
+	ck_assert_str_eq(file_text("slurm_v02/lwvmm/cgroup.procs"), "");
+	ck_assert_int_eq(cgroup_free_cores(&step), 0);
+	cgroup_close(&step);
+	ck_assert_str_eq(file_text("slurm_v02/lwvmm/cgroup.procs"), "0");
+	ck_assert_str_eq(file_text("slurm_v02/uid_0/job_5/cpuset.cpus"), "0-1\n");
 	tree_remove();
 }
 END_TEST
@@ -213,6 +247,7 @@ int main(void)
 		tcase, cores_beside_the_guests, 0, sizeof(guests) / sizeof(guests[0]));
 	tcase_add_test(tcase, what_is_confined_is_freed);
 	tcase_add_test(tcase, parents_before_their_children);
+	tcase_add_loop_test(tcase, with_v1_the_writer_moves, 0, 2);
 	tcase_add_test(tcase, where_slurm_makes_no_groups);
 	tcase_add_test(tcase, without_cpusets_nobody_is_confined);
 	suite_add_tcase(suite, tcase);
