@@ -219,30 +219,25 @@ static const char *line_group(char *line, const char *controller)
 }
 
 /*
- * The caller's group, where it is one of the job's: *job points to the slash before job_N.
- * -ENOENT: it is none.
+ * `group` becomes the caller's, if it is one of the job's: then it is the slash before job_N
+ * that is returned.
  */
-static int job_find(const char *self, const char *controller, const char *mount,
-	uint32_t number, char group[PATH_MAX], char **job)
+static char *job_find(const char *self, const char *controller, const char *mount,
+	uint32_t number, char group[PATH_MAX])
 {
-	char line[PATH_MAX], word[32];
+	char line[PATH_MAX], word[32], *job = NULL;
 	FILE *file = fopen(self, "re");
-	int err = -ENOENT;
 
-	if (!file)
-		return -errno;
 	snprintf(word, sizeof(word), "/job_%u/", number);
-	while (err && fgets(line, sizeof(line), file)) {
+	while (file && !job && fgets(line, sizeof(line), file)) {
 		const char *name = line_group(line, controller);
 
-		if (!name || snprintf(group, PATH_MAX, "%s%s", mount, name) >= PATH_MAX)
-			continue;
-		*job = strstr(group, word);
-		if (*job)
-			err = 0;
+		if (name && snprintf(group, PATH_MAX, "%s%s", mount, name) < PATH_MAX)
+			job = strstr(group, word);
 	}
-	fclose(file);
-	return err;
+	if (file)
+		fclose(file);
+	return job;
 }
 
 static int open_v2(
@@ -280,7 +275,7 @@ static int open_v1(
 		err = text_read(group, "cpuset.mems", mems, sizeof(mems));
 	if (err)
 		return err;
-	strcpy(user, "/lwvmm"); /* no longer than /uid_U/job_N/step_X, which was there */
+	snprintf(user, PATH_MAX - (size_t)(user - group), "/lwvmm");
 	if (mkdir(group, 0755) && errno != EEXIST)
 		return -errno;
 	err = text_write(group, "cpuset.mems", mems);
@@ -288,24 +283,22 @@ static int open_v1(
 		err = text_write(group, "cpuset.cpus", step->text);
 	if (!err)
 		err = file_add(step, group, "cgroup.procs");
-	strcpy(step->text, "0"); /* whoever writes it */
+	snprintf(step->text, sizeof(step->text), "0"); /* whoever writes it */
 	step->moves = true;
 	return err;
 }
 
 int cgroup_open(const struct cgroup_places *places, uint32_t job, struct cgroup_step *step)
 {
-	char group[PATH_MAX] = "", *at;
-	int err = job_find(places->self, NULL, places->mount, job, group, &at);
+	char group[PATH_MAX], *at;
+	int err = 0;
 
 	step->n = 0;
 	step->moves = false;
-	if (!err)
+	if ((at = job_find(places->self, NULL, places->mount, job, group)) != NULL)
 		err = open_v2(places, group, at, step);
-	else if (!job_find(places->self, "cpuset", places->mount_v1, job, group, &at))
+	else if ((at = job_find(places->self, "cpuset", places->mount_v1, job, group)) != NULL)
 		err = open_v1(places, group, at, step);
-	else if (err == -ENOENT)
-		return 0;
 	if (err)
 		cgroup_close(step);
 	return err;
