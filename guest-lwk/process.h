@@ -119,6 +119,8 @@ static inline void mm_account(struct process *proc, u64 bytes)
 {
 	proc->mm->committed += bytes;
 	WRITE_ONCE(proc->share->memory, proc->mm->committed);
+	if (proc->mm->committed > proc->share->memory_peak)
+		WRITE_ONCE(proc->share->memory_peak, proc->mm->committed);
 }
 
 static inline struct regs *thread_regs(struct thread *t)

@@ -33,14 +33,18 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_min_interval=10000,sched_interval=1
 PlugStackConfig=$D/plugstack.conf
+DebugFlags=NO_CONF_HASH
 MpiDefault=none
 ReturnToService=2
 KillWait=2
 $1
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
-	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task" \
+	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task account=$D/account" \
 		> "$D/plugstack.conf"
+	# v01's daemons have one of their own, which a test may break.
+	cp "$D/plugstack.conf" "$D/plugstack.v01.conf"
+	sed 's/^\(PlugStackConfig=.*\)plugstack/\1plugstack.v01/' "$D/slurm.conf" > "$D/slurm.v01.conf"
 }
 
 cluster_munged() {
@@ -61,6 +65,13 @@ cluster_idle() {
 	done
 }
 
+# A node's slurmd: v01's reads a configuration of its own.
+cluster_slurmd() {
+	local conf=$D/slurm.$1.conf
+	[ -e "$conf" ] || conf=$D/slurm.conf
+	SLURM_CONF=$conf /usr/sbin/slurmd -N "$1"
+}
+
 # cluster_start LINES: LINES are those of slurm.conf that describe the nodes, and what else is to be there.
 cluster_start() {
 	local node nodes
@@ -71,7 +82,7 @@ cluster_start() {
 	cluster_munged && /usr/sbin/slurmctld || return
 	for node in $nodes; do
 		mkdir -p "$D/$node"
-		/usr/sbin/slurmd -N "$node" || return
+		cluster_slurmd "$node" || return
 	done
 	# shellcheck disable=SC2086
 	cluster_idle $nodes
@@ -107,12 +118,4 @@ cluster_stop() {
 	done
 	cluster_end_one "$D/slurmctld.pid" slurmctld
 	cluster_end_one "$D/munged.pid" munged
-}
-
-# vmm_holds GUEST: how many descriptors and mappings its VMM has, when the last process is all gone.
-vmm_holds() {
-	local pid
-	pid=$(cat "$guests_dir/guest-$1")
-	sleep 0.3
-	echo "$(find "/proc/$pid/fd" -type l | wc -l) $(wc -l < "/proc/$pid/maps")"
 }

@@ -74,6 +74,14 @@ eight_tasks() {
 	sort "$D/eight.out"
 }
 
+# vmm_holds GUEST: how many descriptors and mappings its VMM has, when the last process is all gone.
+vmm_holds() {
+	local pid
+	pid=$(cat "$guests_dir/guest-$1")
+	sleep 0.3
+	echo "$(find "/proc/$pid/fd" -type l | wc -l) $(wc -l < "/proc/$pid/maps")"
+}
+
 growth() {
 	local before after
 	before=$(vmm_holds v01)
