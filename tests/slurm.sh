@@ -108,7 +108,7 @@ surroundings() {
 }
 
 environment() {
-	run env | sort | grep -v -E '^(SLURM_[A-Z_]*(JOB_?ID|PORT|PID)|LWVMM_CONFIG_DIR|SLURM_JOB_NAME|SHLVL|_)='
+	run env | sort | grep -v -E '^(SLURM_CONF|SLURM_[A-Z_]*(JOB_?ID|PORT|PID)|LWVMM_CONFIG_DIR|SLURM_JOB_NAME|SHLVL|_)='
 }
 
 status() {
@@ -278,6 +278,8 @@ again" host_run two_users
 guest
 nobody 640
 again' host_run chosen_by_user
+	says slurm-stale 'user 65534 nobody has it, for job 4711: wait for its end
+again' host_run stale
 	says slurm-closed-folder guest host_run closed_folder
 	says slurm-killed-account 'little on the host
 status 143
@@ -328,8 +330,6 @@ again' host_run plugin_missing
 	says slurm-plugin-version 'status 1, allocated: other.so: Incompatible plugin version
 status 0, allocated: launch failed: Plugin initialization failed
 again' host_run plugin_version
-	says slurm-stale 'user 65534 nobody has it, for job 4711: wait for its end
-again' host_run stale
 	must='2 ranks' both slurm-mpich mpi pmi2 mpich
 	must='2 ranks' both slurm-openmpi mpi pmix openmpi
 	must='Success=1' both slurm-hpcc hpcc_two
