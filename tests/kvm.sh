@@ -45,12 +45,6 @@ EXEC_CHILDREN=${EXEC_CHILDREN:-40}
 ulimit -c 0
 export TEST_GREETING='hello there'
 
-# Does a test of this name run? The pattern of the part decides.
-wanted() {
-	# shellcheck disable=SC2254
-	case $1 in $pattern) true ;; *) false ;; esac
-}
-
 run_soak() {
 	local i status good=0
 	wanted soak || return 0

@@ -33,6 +33,25 @@ ring_step() {
 	fi
 }
 
+# Does a test of this name run? $pattern decides.
+wanted() {
+	# shellcheck disable=SC2254
+	case $1 in $pattern) true ;; *) false ;; esac
+}
+
+# says NAME TEXT COMMAND...: all that it says.
+says() {
+	local name=$1 text=$2 seen
+	shift 2
+	wanted "$name" || return 0
+	seen=$("$@" 2>&1 < /dev/null)
+	if [ "$seen" = "$text" ]; then
+		ring_ok "$name"
+	else
+		ring_not_ok "$name" "'$seen' instead of '$text'"
+	fi
+}
+
 ring_end() {
 	echo "$1: $ring_passed passed, $ring_failed failed, $ring_skipped skipped"
 	[ "$ring_failed" = 0 ]

@@ -148,5 +148,5 @@ again: 0' service_after_crash
 	else
 		ring_skip service-unit 'systemd-analyze is not installed'
 	fi
-	run_users
+	case $pattern in service-*) ;; *) run_users ;; esac
 }

@@ -49,11 +49,6 @@ end() {
 	rm -rf "$D"
 }
 
-wanted() {
-	# shellcheck disable=SC2254
-	case $1 in $pattern) true ;; *) false ;; esac
-}
-
 # What differs from run to run, and the node's name. slurmstepd's word that a step was cancelled reaches srun or not.
 same_words() {
 	sed -e "s/\b$1\b/NODE/g" -e 's/StepId=[0-9.]*/StepId=N/' \
@@ -78,19 +73,6 @@ both() {
 		ring_not_ok "$name" "natively it did not say $must: $(tail -n 1 "$OUT/$name.n01")"
 	else
 		ring_ok "$name"
-	fi
-}
-
-# says NAME TEXT COMMAND...: all that it says, on one node that it names itself.
-says() {
-	local name=$1 text=$2 seen
-	shift 2
-	wanted "$name" || return 0
-	seen=$("$@" 2>&1 < /dev/null)
-	if [ "$seen" = "$text" ]; then
-		ring_ok "$name"
-	else
-		ring_not_ok "$name" "'$seen' instead of '$text'"
 	fi
 }
 
@@ -126,7 +108,7 @@ surroundings() {
 }
 
 environment() {
-	run env | sort | grep -v -E '^(SLURM_[A-Z_]*(JOB_?ID|PORT|PID)|LWVMM_CONFIG_DIR|SLURM_JOB_NAME|SHLVL|_)='
+	run env | sort | grep -v -E '^(SLURM_CONF|SLURM_[A-Z_]*(JOB_?ID|PORT|PID)|LWVMM_CONFIG_DIR|SLURM_JOB_NAME|SHLVL|_)='
 }
 
 status() {
@@ -273,9 +255,8 @@ cp "$LWVMM" "$PLUGINS/lwvmm-task" "$PLUGINS/lwvmm_spank.so" "$D/bin" || exit
 LWVMM=$D/bin/$(basename "$LWVMM") PLUGINS=$D/bin
 printf 'cores = %s\nmem = 1G\n' "$CORES" > "$D/guests/v01.conf"
 export LWVMM_CONFIG_DIR="$D/guests"
-place='NodeHostname=localhost NodeAddr=127.0.0.1 Port='
-nodes="NodeName=n01 $place$((cluster_port + 1)) CPUs=2
-$("$LWVMM" slurm-conf v01 | sed -n "1s/NodeHostname=[^ ]* Port=[0-9]*/$place$((cluster_port + 2))/p")"
+nodes="NodeName=n01 $cluster_place$((cluster_port + 1)) CPUs=2
+$("$LWVMM" slurm-conf v01 | sed -n 1p | cluster_node $((cluster_port + 2)))"
 if ! mpi_build > "$OUT/build.log" 2>&1; then
 	ring_not_ok slurm "the MPI programs cannot be built: see $OUT/build.log"
 elif ! cluster_start "$nodes" > "$OUT/cluster.log" 2>&1; then
@@ -297,6 +278,8 @@ again" host_run two_users
 guest
 nobody 640
 again' host_run chosen_by_user
+	says slurm-stale 'user 65534 nobody has it, for job 4711: wait for its end
+again' host_run stale
 	says slurm-closed-folder guest host_run closed_folder
 	says slurm-killed-account 'little on the host
 status 143
@@ -347,8 +330,6 @@ again' host_run plugin_missing
 	says slurm-plugin-version 'status 1, allocated: other.so: Incompatible plugin version
 status 0, allocated: launch failed: Plugin initialization failed
 again' host_run plugin_version
-	says slurm-stale 'user 65534 nobody has it, for job 4711: wait for its end
-again' host_run stale
 	must='2 ranks' both slurm-mpich mpi pmi2 mpich
 	must='2 ranks' both slurm-openmpi mpi pmix openmpi
 	must='Success=1' both slurm-hpcc hpcc_two

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=dash
-# A cluster of Slurm's own daemons on this host's loopback: munged, slurmctld, and a slurmd for each of n01 (the
-# host) and v01 (a guest). All that they write is in $D; no systemd, no ports that Slurm's defaults use.
+# A cluster of Slurm's own daemons on this host's loopback: munged, slurmctld, and a slurmd for each node: n01 (the
+# host), v01 (a guest). All that they write is in $D; no systemd, no ports that Slurm's defaults use.
 
 cluster_port=$((20000 + $$ % 20000))
+cluster_place='NodeHostname=localhost NodeAddr=127.0.0.1 Port='
+cluster_tasks=task/affinity
 
+# cluster_conf LINES
 cluster_conf() {
 	cat > "$D/slurm.conf" << END
 ClusterName=lwvmm-test
@@ -22,7 +25,7 @@ SlurmdSpoolDir=$D/%n
 StateSaveLocation=$D/state
 MailProg=/bin/true
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/affinity
+TaskPlugin=$cluster_tasks
 JobAcctGatherType=jobacct_gather/none
 SwitchType=switch/none
 SlurmdParameters=config_overrides
@@ -35,7 +38,7 @@ MpiDefault=none
 ReturnToService=2
 KillWait=2
 $1
-PartitionName=all Nodes=n01,v01 Default=YES MaxTime=INFINITE State=UP
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
 	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task account=$D/account" \
 		> "$D/plugstack.conf"
@@ -62,17 +65,32 @@ cluster_idle() {
 	done
 }
 
-cluster_slurmd_v01() {
-	SLURM_CONF=$D/slurm.v01.conf /usr/sbin/slurmd -N v01
+# A node's slurmd: v01's reads a configuration of its own.
+cluster_slurmd() {
+	local conf=$D/slurm.$1.conf
+	[ -e "$conf" ] || conf=$D/slurm.conf
+	SLURM_CONF=$conf /usr/sbin/slurmd -N "$1"
 }
 
-# cluster_start NODES: NODES are the lines of slurm.conf that describe them.
+# cluster_start LINES: LINES are those of slurm.conf that describe the nodes, and what else is to be there.
 cluster_start() {
-	mkdir -p "$D/state" "$D/n01" "$D/v01" "$D/guests"
+	local node nodes
+	nodes=$(echo "$1" | sed -n 's/^NodeName=\([^ ]*\).*/\1/p')
+	mkdir -p "$D/state" "$D/guests"
 	export SLURM_CONF="$D/slurm.conf" LWVMM_CONFIG_DIR="$D/guests"
 	cluster_conf "$1"
-	cluster_munged && /usr/sbin/slurmctld && /usr/sbin/slurmd -N n01 && cluster_slurmd_v01 &&
-		cluster_idle n01 v01
+	cluster_munged && /usr/sbin/slurmctld || return
+	for node in $nodes; do
+		mkdir -p "$D/$node"
+		cluster_slurmd "$node" || return
+	done
+	# shellcheck disable=SC2086
+	cluster_idle $nodes
+}
+
+# cluster_node PORT: a node's line of `lwvmm slurm-conf`, with the place that it has here.
+cluster_node() {
+	sed -e 's/ NodeHostname=[^ ]* Port=[0-9]*//' -e "s/^NodeName=[^ ]*/& $cluster_place$1/"
 }
 
 # The pid in a file, if that is still the daemon's.
@@ -93,9 +111,11 @@ cluster_end_one() {
 
 # Also after a failure half way: what there is not is left out.
 cluster_stop() {
+	local file
 	scancel -u "$(id -un)" 2> /dev/null
-	cluster_end_one "$D/v01/slurmd.pid" slurmd
-	cluster_end_one "$D/n01/slurmd.pid" slurmd
+	for file in "$D"/*/slurmd.pid; do
+		cluster_end_one "$file" slurmd
+	done
 	cluster_end_one "$D/slurmctld.pid" slurmctld
 	cluster_end_one "$D/munged.pid" munged
 }

@@ -105,7 +105,7 @@ slurmd_dies() {
 	background sh -c 'echo ready; sleep 2; exit 6'
 	kill -s KILL "$(cat "$D/v01/slurmd.pid")"
 	sleep 0.3
-	cluster_slurmd_v01
+	cluster_slurmd v01
 	wait $!
 	echo "status $?"
 	run -Q sh -c 'echo again'

@@ -26,8 +26,9 @@ plugin_build() {
 	printf '#include <slurm/spank.h>\n#undef SLURM_VERSION_NUMBER\n#define SLURM_VERSION_NUMBER 0x170b00\n%s\n' \
 		'#include "integrations/slurm/spank.c"' > "$D/other.c"
 	(cd "$TESTS/.." && cc -shared -fPIC -D_GNU_SOURCE -DTASK_FILE='""' -DTASK_LWVMM='""' -I. -o "$D/other.so" "$D/other.c" \
-		integrations/slurm/account.c integrations/slurm/account_file.c integrations/slurm/hand.c \
-		integrations/slurm/program.c integrations/slurm/settings.c)
+		integrations/slurm/account.c integrations/slurm/account_file.c integrations/slurm/cgroup.c \
+		integrations/slurm/groups.c integrations/slurm/hand.c integrations/slurm/program.c \
+		integrations/slurm/settings.c numa/cpulist.c vmm/base/filelock.c)
 }
 
 plugin_version() {
@@ -40,6 +41,7 @@ plugin_version() {
 
 # A job of which no epilog came is taken from the record by hand.
 stale() {
+	taken_back
 	"$LWVMM" hand v01 65534:65534 --for 4711 2> "$OUT/stale.err"
 	"$LWVMM" hand v01 0 --for 4712 2>&1 | grep -o 'user 65534.*'
 	"$LWVMM" hand v01 --back --for 4711 2> "$OUT/stale.err"

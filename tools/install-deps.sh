@@ -63,6 +63,7 @@ for group in "$@"; do
 	test) install $test $apps && without_services install $slurm ;;
 	lab)
 		install $lab
+		without_services install $slurm
 		# The lab's kernel is downloaded, not installed: for that apt must know it.
 		apt-cache show linux-image-amd64 > /dev/null 2>&1 || update
 		;;

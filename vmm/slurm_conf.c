@@ -134,7 +134,11 @@ static void native_print(const struct slurm_guest *guest, const struct host *hos
 	cpulist_format(taken.cpu, taken.n, text, sizeof(text));
 	fprintf(out, "NodeName=%s", guest->host);
 	shape_print(shape_of(host, &all), all.n, mem, out);
-	fprintf(out, " CpuSpecList=%s\n", text);
+	fprintf(out,
+		" CpuSpecList=%s\n"
+		"# with TaskPluginParam=SlurmdOffSpec: else this node's slurmd runs on these "
+		"CPUs\n",
+		text);
 }
 
 void slurm_conf_print(const struct slurm_guest *guest, const struct host *host, FILE *out)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "integrations/slurm/account.h"
+#include "integrations/slurm/groups.h"
 #include "integrations/slurm/hand.h"
 #include "integrations/slurm/program.h"
 #include "integrations/slurm/settings.h"
@@ -134,6 +135,20 @@ int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 	if (spank_getenv(spank, "SLURM_CPU_BIND_LIST", bind_list, sizeof(bind_list)) !=
 		ESPANK_SUCCESS)
 		bind_list[0] = '\0';
+	groups_open(spank, settings_describe);
+	return 0;
+}
+
+/* In slurmstepd. The extern step has no other hook, and its task is bound by nobody. */
+int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
+{
+	uint32_t step;
+	bool bound = spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS ||
+		     step != SLURM_EXTERN_CONT;
+
+	if (!bound)
+		groups_open(spank, settings_describe);
+	groups_forked(bound);
 	return 0;
 }
 
@@ -182,9 +197,11 @@ static char **words_find(spank_t spank)
 /* What lwvmm-task takes out of the task's environment again. */
 static bool task_tell(spank_t spank, const char *program)
 {
-	char label[48] = "";
+	char label[48] = "", node[NAME_SIZE];
 
-	cores_pass(spank);
+	/* Of another node than the guest's the numbers say nothing of the guest's CPUs. */
+	if (node_guest(node) == 1 && !strcmp(node, task_guest))
+		cores_pass(spank);
 	if (settings.account_dir)
 		account_label(spank, label, sizeof(label));
 	spank_setenv(spank, TASK_ENV_LABEL, label, 1);
@@ -202,6 +219,7 @@ int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 {
 	char **words;
 
+	groups_free();
 	if (!task_guest[0])
 		return 0;
 	words = words_find(spank);

@@ -118,12 +118,20 @@ part_results() {
 	return $failed
 }
 
-# run_part PART[/PATTERN]: natively on two CPUs that nothing is kept from, as many as the guests have.
+# kvm_part PART[/PATTERN]: natively on two CPUs that nothing is kept from, as many as the guests have.
+kvm_part() {
+	CORES=$CORES NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=50 EXEC_RUNS=40 dash /job/tests/kvm.sh "$1"
+}
+
+# run_part PART[/PATTERN]: one of the kvm ring, or of the lab's own.
 run_part() {
 	part_start=$(hundredths)
-	LWVMM=/job/bin/lwvmm OUT=/tmp/kvm CORES=$CORES RING=lab NATIVE='taskset 30' ACCOUNTS=/out SOAK_RUNS=50 \
-		EXEC_RUNS=40 CASE_SECONDS=$CASE_SECONDS dash /job/tests/kvm.sh "$1" 2>&1 < /dev/null | part_results "${1%%/*}" ||
-		failed=1
+	export LWVMM=/job/bin/lwvmm OUT=/tmp/kvm RING=lab CASE_SECONDS
+	case $1 in
+	slurm | systemd) dash "/job/tests/lab/$1.sh" ;;
+	slurm/* | systemd/*) dash "/job/tests/lab/${1%%/*}.sh" "${1#*/}" ;;
+	*) kvm_part "$1" ;;
+	esac 2>&1 < /dev/null | part_results "${1%%/*}" || failed=1
 }
 
 # Programs that are meant to fault are none of the kernel's concern.

@@ -39,15 +39,18 @@ select_cases() {
 	done > "$out/cases.txt"
 }
 
-# select_parts MACHINE PATTERN...: words for tests/kvm.sh. A PART's name alone is all of it.
+# select_parts MACHINE PATTERN...: words for tests/kvm.sh, or for tests/lab/PART.sh. A PART's name alone is all of it that
+# is for the lab.
 select_parts() {
-	local machine_name=$1 part pattern
+	local machine_name=$1 part name pattern
 	shift
-	[ "$machine_name" = two ] && for part in programs dynamic command exec window abi views trace bad kill soak; do
+	[ "$machine_name" = two ] && for part in programs dynamic command exec 'service/service-*' window abi views trace \
+		bad kill soak slurm systemd; do
+		name=${part%%/*}
 		for pattern in "$@"; do
 			case $pattern in
-			'*' | "$part" | "$part/*") echo "$part" && break ;;
-			"$part"/*) echo "$pattern" ;;
+			'*' | "$name" | "$name/*") echo "$part" && break ;;
+			"$name"/*) echo "$pattern" ;;
 			esac
 		done
 	done > "$out/parts"
@@ -75,7 +78,7 @@ kvm_programs() {
 	grep -q '^programs' "$out/parts" && table tests/programs/cases.txt | awk -F'|' '$5 ~ /lab/ { print $2, $3 }'
 	[ ! -s "$out/parts" ] || printf '%s
 ' 'tool static' 'hello static' 'quiet static' 'steady omp' 'args static' \
-		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static' 'shared_file static' 'children static'
+		'view static' 'view_numa numa' 'view_hwloc hwloc' 'trace_calls static' 'shared_file static' 'children static' 'vmcopy static'
 }
 
 build_programs() {
@@ -130,6 +133,12 @@ pack_job() {
 		! grep -q '^bad' "$out/parts" || cp -r "$lab/elfs" "$lab/elfs.list" "$job/out/"
 	fi
 	[ ! -x "$lwvmm" ] || cp "$lwvmm" "$job/bin/lwvmm"
+	mkdir -p "$job/tests/lab" "$job/integrations"
+	cp tests/lab/slurm.sh tests/lab/systemd.sh "$job/tests/lab/"
+	cp -r integrations/systemd "$job/integrations/"
+	if grep -q '^slurm' "$out/parts"; then
+		cp "$(dirname "$lwvmm")"/integrations/slurm/lwvmm[_-]{spank.so,task} "$job/bin/" 2> "$lab/slurm.log"
+	fi
 	cp "$out/cases.txt" "$out/parts" tests/lab/placement.sh "$job/"
 	{ echo "CASE_SECONDS=$case_seconds CORES=$CORES"; cat "$1"; } > "$job/start"
 	cp "$base" "$out/job.cpio"

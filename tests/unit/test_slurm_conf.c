@@ -26,6 +26,9 @@ static void host_make(unsigned sockets, unsigned cores, unsigned threads)
 		};
 }
 
+#define OFF_SPEC                                                                               \
+	"# with TaskPluginParam=SlurmdOffSpec: else this node's slurmd runs on these CPUs\n"
+
 static const struct {
 	unsigned sockets, cores, threads;
 	unsigned n;
@@ -36,30 +39,30 @@ static const struct {
 		"NodeName=v01 NodeHostname=n01 Port=6819 CPUs=4 Boards=1 SocketsPerBoard=1 "
 		"CoresPerSocket=4 ThreadsPerCore=1 RealMemory=16384\n"
 		"NodeName=n01 CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 "
-		"ThreadsPerCore=1 RealMemory=49152 CpuSpecList=4-7\n"},
+		"ThreadsPerCore=1 RealMemory=49152 CpuSpecList=4-7\n" OFF_SPEC},
 	{2, 4, 1, 4, {2, 3, 4, 5},
 		"NodeName=v01 NodeHostname=n01 Port=6819 CPUs=4 Boards=1 SocketsPerBoard=2 "
 		"CoresPerSocket=2 ThreadsPerCore=1 RealMemory=16384\n"
 		"NodeName=n01 CPUs=8 Boards=1 SocketsPerBoard=2 CoresPerSocket=4 "
-		"ThreadsPerCore=1 RealMemory=49152 CpuSpecList=2-5\n"},
+		"ThreadsPerCore=1 RealMemory=49152 CpuSpecList=2-5\n" OFF_SPEC},
 	/* Both threads of two cores, side by side; and in an order that Slurm has no words for.
 	 */
 	{1, 4, 2, 4, {2, 6, 3, 7},
 		"NodeName=v01 NodeHostname=n01 Port=6819 CPUs=4 Boards=1 SocketsPerBoard=1 "
 		"CoresPerSocket=2 ThreadsPerCore=2 RealMemory=16384\n"
 		"NodeName=n01 CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 "
-		"ThreadsPerCore=2 RealMemory=49152 CpuSpecList=4-7\n"},
+		"ThreadsPerCore=2 RealMemory=49152 CpuSpecList=4-7\n" OFF_SPEC},
 	{1, 4, 2, 4, {2, 3, 6, 7},
 		"NodeName=v01 NodeHostname=n01 Port=6819 CPUs=4 Boards=1 SocketsPerBoard=1 "
 		"CoresPerSocket=4 ThreadsPerCore=1 RealMemory=16384\n"
 		"NodeName=n01 CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 "
-		"ThreadsPerCore=2 RealMemory=49152 CpuSpecList=4-7\n"},
+		"ThreadsPerCore=2 RealMemory=49152 CpuSpecList=4-7\n" OFF_SPEC},
 	/* Three here, one there. */
 	{2, 4, 1, 4, {1, 2, 3, 4},
 		"NodeName=v01 NodeHostname=n01 Port=6819 CPUs=4 Boards=1 SocketsPerBoard=1 "
 		"CoresPerSocket=4 ThreadsPerCore=1 RealMemory=16384\n"
 		"NodeName=n01 CPUs=8 Boards=1 SocketsPerBoard=2 CoresPerSocket=4 "
-		"ThreadsPerCore=1 RealMemory=49152 CpuSpecList=1-4\n"},
+		"ThreadsPerCore=1 RealMemory=49152 CpuSpecList=1-4\n" OFF_SPEC},
 	/* All that there is. */
 	{1, 2, 1, 2, {0, 1},
 		"NodeName=v01 NodeHostname=n01 Port=6819 CPUs=2 Boards=1 SocketsPerBoard=1 "

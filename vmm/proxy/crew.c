@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/proxy/crew.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "vmm/base/affinity.h"
@@ -13,7 +14,10 @@
  */
 static int place(const struct crew *crew, struct problem *problem)
 {
-	return crew->ncores ? affinity_set(crew->cores, crew->ncores, problem) : 0;
+	int err = crew->ncores ? affinity_set(crew->cores, crew->ncores, problem) : 0;
+
+	return err == -EIO ? 0
+			   : err; /* a job's cpuset left some of them out: the rest will do */
 }
 
 static void *service_main(void *arg)
