@@ -45,5 +45,6 @@ stale() {
 	"$LWVMM" hand v01 65534:65534 --for 4711 2> "$OUT/stale.err"
 	"$LWVMM" hand v01 0 --for 4712 2>&1 | grep -o 'user 65534.*'
 	"$LWVMM" hand v01 --back --for 4711 2> "$OUT/stale.err"
+	"$LWVMM" hand v01 --back --for 4712 2>> "$OUT/stale.err"
 	run -Q sh -c 'echo again'
 }
