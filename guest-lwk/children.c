@@ -30,6 +30,7 @@ static u32 next;
 
 static struct ended *find(u32 pid)
 {
+#pragma GCC unroll 16 /* where ring 0 is emulated: two instructions each */
 	for (u32 i = 0; i < ENDED; i++)
 		if (ended[i].pid == pid)
 			return &ended[i];

@@ -42,7 +42,7 @@ struct core {
 	struct abi_core *share;
 	struct mm *mm; /* whose page tables are loaded (NULL: the boot tables) */
 	u64 tlb_seen;  /* mm.tlb_gen that this core has flushed for */
-	u32 uaccess;   /* 1 while the kernel uses a program's addresses (pt.c, mm_flush) */
+	u32 uaccess;   /* 1 while the kernel uses a program's addresses (pt_root.c, mm_flush) */
 	struct thread
 		*xstate_owner; /* whose vector state is in the registers, NULL: nobody's */
 	bool need_resched;

@@ -155,14 +155,12 @@ void itimers_end(struct process *proc)
 	 */
 	spin_lock(&proc->lock);
 	all->real.armed = false;
-	for (u32 i = 0; i < ITIMERS_POSIX; i++)
-		if (all->posix[i])
-			all->posix[i]->armed = false;
+	/* Taken from the first on (timer_take): none behind one that is not there. */
+	for (u32 i = 0; i < ITIMERS_POSIX && all->posix[i]; i++)
+		all->posix[i]->armed = false;
 	spin_unlock(&proc->lock);
 	timer_stop_sync(&all->real.timer);
-	for (u32 i = 0; i < ITIMERS_POSIX; i++) {
-		if (!all->posix[i])
-			continue;
+	for (u32 i = 0; i < ITIMERS_POSIX && all->posix[i]; i++) {
 		timer_stop_sync(&all->posix[i]->timer);
 		kmem_free(all->posix[i], sizeof(struct itimer));
 		all->posix[i] = NULL;

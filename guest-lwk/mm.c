@@ -9,19 +9,10 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
+#include "guest-lwk/pt_leaves.h"
 #include "guest-lwk/pt_window.h"
 #include "guest-lwk/sys.h"
 #include "guest-lwk/vma.h"
-
-/* Consecutive granules without a block from va on, at most `want`, within one PD. */
-static u64 empty_granules(const u64 *entry, u64 va, u64 want)
-{
-	u64 n = 0, room = 512 - (va >> 21 & 511);
-
-	while (n < want && n < room && !entry[n])
-		n++;
-	return n;
-}
 
 /*
  * Where a GiB gets a whole 1 GiB block at once: elsewhere only when 2 MiB blocks have run out,
@@ -60,7 +51,7 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 			return 0;
 	}
 	if (slot) {
-		*got = 1;
+		*got = want;
 		return slot->gpa + (va - slot->va);
 	}
 	mm_account(proc, *got * BLOCK_SIZE);
@@ -97,6 +88,22 @@ static void warm_check(struct process *proc, u64 *entry, u64 g)
 /* Who has asked for a block: the program by its touch, or a call of its in advance. */
 enum who { TOUCHED, IN_ADVANCE };
 
+/*
+ * The granules from g on that have no block, and are to get one of `left` side by side: of
+ * those that are vma's as a whole and may be committed with [.., end), how many have got it.
+ */
+static u64 populate_leaves(struct mm *mm, const struct vma *vma, u64 *entry, u64 g, u64 end,
+	u64 block, u64 left, enum who who)
+{
+	u64 stop = MIN(ALIGN_UP(end, BLOCK_SIZE), vma->end), n;
+
+	if (g < vma->start || stop < g + BLOCK_SIZE)
+		return 0;
+	n = MIN(left, (stop - g) / BLOCK_SIZE);
+	pt_leaves_fill(mm, entry, n, block, vma->prot, who == TOUCHED);
+	return n;
+}
+
 /* Commits what of vma lies in the granules that [start, end) touches. */
 static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, enum who who)
 {
@@ -115,9 +122,18 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 		if (!*entry && !left) {
 			u64 want = (ALIGN_UP(end, BLOCK_SIZE) - g) / BLOCK_SIZE;
 
-			block = blocks_get(proc, vma, g, empty_granules(entry, g, want), &left);
+			want = pt_leaves_empty(entry, pt_leaves_room(g, want));
+			block = blocks_get(proc, vma, g, want, &left);
 			if (!block)
 				return -ENOMEM;
+		}
+		u64 n = *entry ? 0 : populate_leaves(mm, vma, entry, g, end, block, left, who);
+
+		if (n) {
+			block += n * BLOCK_SIZE;
+			left -= n;
+			g += (n - 1) * BLOCK_SIZE;
+			continue;
 		}
 		if (*entry) {
 			if (pt_populate(mm, entry, 0, from, to, vma->prot))

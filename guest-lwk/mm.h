@@ -51,6 +51,7 @@ struct mm {
 	bool dying; /* cores that idle on its tables leave them when they are kicked */
 	u64 root;   /* gpa of the top page table */
 	struct vma *tree, *first, *last;
+	struct vma *seen; /* found last (vma.c); NULL: none */
 	struct gib_slot *slots;
 	u64 brk_start, brk;
 	u64 small_hint, sparse_hint, large_hint,
@@ -67,6 +68,12 @@ struct mm {
 	struct pd_seen {
 		u64 gib, *pd;
 	} pds[MM_PDS];
+	/* Upper page tables, of which few processes have more (pt_root.c). */
+#ifndef MM_UPPER
+#define MM_UPPER 16
+#endif
+	u64 *upper[MM_UPPER];
+	u32 nupper;
 	u64 *retired; /* page tables taken out, to be freed after the next flush (pt.c) */
 	bool windows; /* has, or had, something of the window */
 	u32 mappings; /* of the window that there ever were */
@@ -84,7 +91,7 @@ struct mm {
 	struct mempolicy *policies; /* of vmas, by number (mempolicy.h) */
 };
 
-/* pt.c: this core runs on proc's page tables from now on (NULL: on the boot tables). */
+/* pt_root.c: this core runs on proc's page tables from now on (NULL: on the boot tables). */
 void mm_load(struct process *proc);
 
 s64 mm_create(struct process *proc);

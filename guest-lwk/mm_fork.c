@@ -50,8 +50,7 @@ static s64 blocks_get(struct copy *c, u64 va, u64 want)
 	while (!(c->block = pmem_alloc_run(&place, want, &c->left)))
 		if (!pmem_wait())
 			return -ENOMEM;
-	c->to->committed += c->left * BLOCK_SIZE;
-	WRITE_ONCE(c->proc->share->memory, c->to->committed);
+	mm_account(c->proc, c->left * BLOCK_SIZE);
 	log_append(c->proc, ABI_LOG_MAP, va, c->left * BLOCK_SIZE, c->block);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/mm_window.h"
 #include "guest-lwk/process.h"
+#include "guest-lwk/pt_leaves.h"
 #include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
@@ -40,7 +41,19 @@ static bool may_be_many(struct mm *mm, u64 start, u64 end)
 		       mm->committed > MM_PART_BLOCKS * BLOCK_SIZE);
 }
 
-/* As far as there are no more than MM_PART_BLOCKS blocks, or runs of the window's pages. */
+/* Where the record ends that begins with the granule at `at`, whose part of [at, end) it is. */
+static u64 record_end(const u64 *entry, u64 at, u64 end)
+{
+	u64 next = MIN(end, ALIGN_DOWN(at, BLOCK_SIZE) + BLOCK_SIZE), n = 0;
+
+	if (pt_is_window(*entry))
+		return at + pt_window_run(*entry, at, next);
+	if (!(at & (BLOCK_SIZE - 1)))
+		n = pt_leaves_run(entry, pt_leaves_room(at, (end - at) / BLOCK_SIZE));
+	return n ? at + n * BLOCK_SIZE : next;
+}
+
+/* As far as there are no more than MM_PART_BLOCKS runs of blocks, or of the window's pages. */
 static u64 part_end(struct mm *mm, u64 start, u64 end)
 {
 	u64 n = 0, next;
@@ -50,12 +63,11 @@ static u64 part_end(struct mm *mm, u64 start, u64 end)
 	for (u64 at = start; at < end; at = next) {
 		const u64 *entry = pt_granule(mm, at, false);
 
-		next = entry ? MIN(end, ALIGN_DOWN(at, BLOCK_SIZE) + BLOCK_SIZE)
+		next = entry ? ALIGN_DOWN(at, BLOCK_SIZE) + BLOCK_SIZE
 			     : ALIGN_DOWN(at, GIB_SIZE) + GIB_SIZE;
 		if (!entry || !*entry)
 			continue;
-		if (pt_is_window(*entry))
-			next = at + pt_window_run(*entry, at, next);
+		next = record_end(entry, at, end);
 		if (n++ == MM_PART_BLOCKS)
 			return at;
 	}

@@ -15,8 +15,8 @@ struct process;
 /*
  * What is no more than MM_SMALL is one part, and needs no look at the log. What is committed in
  * one part lies in MM_PART, as a run of blocks does; what is unmapped in one part has no more
- * than MM_PART_BLOCKS, or runs of the window's pages: others may be in the granules at its
- * ends. (A fuzzed build has its own.)
+ * than MM_PART_BLOCKS runs of blocks, or of the window's pages: others may be in the granules
+ * at its ends. (A fuzzed build has its own.)
  */
 #ifndef MM_SMALL
 #define MM_SMALL       (64ULL << 20)

@@ -76,7 +76,7 @@ static s64 map(struct process *proc, u64 addr, u64 len, u64 prot, u64 flags)
 	bool file = !(flags & MAP_ANONYMOUS);
 	u32 vma_flags = vma_flags_of(flags);
 	u32 how = flags & MAP_POPULATE && prot && !file ? MM_POPULATE : 0;
-	struct vma *vma = vma_find_above(mm, addr);
+	struct vma *vma = addr ? vma_find_above(mm, addr) : NULL;
 	s64 ret = 0;
 
 	if (flags & MAP_FIXED_NOREPLACE && vma && vma->start < addr + len)

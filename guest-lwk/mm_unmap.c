@@ -11,6 +11,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt.h"
+#include "guest-lwk/pt_leaves.h"
 #include "guest-lwk/pt_window.h"
 #include "guest-lwk/vma.h"
 
@@ -60,15 +61,27 @@ static bool in_use(struct mm *mm, u64 start, u64 end)
 	return vma && vma->start < end;
 }
 
+/* A run of large leaves that begins at g and is all in [start, end): how many, 0: none. */
+static u64 leaves_in(const u64 *entry, u64 g, u64 start, u64 end)
+{
+	return g >= start ? pt_leaves_run(entry, pt_leaves_room(g, (end - g) / BLOCK_SIZE)) : 0;
+}
+
 static void hide_range(struct mm *mm, u64 start, u64 end)
 {
+	u64 n;
+
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 *entry = pt_granule(mm, g, false);
 
-		if (!entry)
+		if (!entry) {
 			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-		else if (*entry)
+		} else if ((n = leaves_in(entry, g, start, end))) {
+			pt_leaves_hide(entry, n);
+			g += (n - 1) * BLOCK_SIZE;
+		} else if (*entry) {
 			pt_hide(entry, MAX(g, start), MIN(g + BLOCK_SIZE, end));
+		}
 	}
 }
 
@@ -236,17 +249,38 @@ static void granule_clean(
 		pmem_zero(lo, hi - lo);
 }
 
+/*
+ * A run of granules from g on that lie in the unmapping as a whole, as large leaves: no vma is
+ * in them any more. In a slot they are its, and cleaned one by one. How many; 0: none.
+ */
+static u64 leaves_clean(
+	struct process *proc, u64 *entry, u64 g, u64 from, u64 to, struct run *run)
+{
+	u64 n = mm_slot_find(proc->mm, g) ? 0 : leaves_in(entry, g, from, to);
+	struct run part = {.va = g, .len = n * BLOCK_SIZE};
+
+	if (!n)
+		return 0;
+	part.gpa = pt_block(*entry);
+	pt_leaves_forget(entry, n);
+	run_add_part(proc, run, &part);
+	return n;
+}
+
 /* [start, end) has no vma any more and its entries are hidden and flushed. */
 static void clean_range(struct process *proc, u64 start, u64 end)
 {
 	struct mm *mm = proc->mm;
 	struct run run = {0};
+	u64 n;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 *entry = pt_granule(mm, g, false);
 
 		if (!entry)
 			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
+		else if ((n = leaves_clean(proc, entry, g, start, end, &run)))
+			g += (n - 1) * BLOCK_SIZE;
 		else if (pt_is_window(*entry))
 			window_clean(proc, entry, g, start, end, &run);
 		else if (*entry)
@@ -286,13 +320,11 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 			return -EINVAL;
 	if (mm_cuts_huge(mm, start) || mm_cuts_huge(mm, end))
 		return -EINVAL;
-	if (vma_split(mm, start) || vma_split(mm, end) || pt_split(mm, start) ||
-		pt_split(mm, end))
+	if (vma_hole(mm, start, end) || pt_split(mm, start) || pt_split(mm, end))
 		return -ENOMEM;
 	hide_range(mm, start, end);
 	mm_flush(mm);
-	while ((vma = vma_find_above(mm, start)) && vma->start < end)
-		vma_remove(mm, vma);
+	vma_cut(mm, start, end);
 	clean_range(proc, start, end);
 	mm_pick_freed(mm, end);
 	return 0;

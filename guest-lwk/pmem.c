@@ -102,6 +102,12 @@ static u64 range_words(const struct range *r)
 	return (r->nblocks + 63) / 64;
 }
 
+/* n bits, not 0, of a word, from the bit `from` on. */
+static u64 word_bits(u64 from, u64 n)
+{
+	return ~0ULL >> (64 - n) << from;
+}
+
 /* Takes up to want contiguous blocks at the first free one. */
 static u64 range_take(struct range *r, u64 want, u64 *got)
 {
@@ -114,21 +120,18 @@ static u64 range_take(struct range *r, u64 want, u64 *got)
 		return 0;
 
 	u64 bit = w * 64 + (u64)__builtin_ctzll(r->map[w]);
-	u64 n = 0;
+	u64 n = 0, part = 0, room = 0;
 
-	while (n < want && bit + n < r->nblocks) {
-		u64 *word = &r->map[(bit + n) / 64];
-		u64 left = want - n;
+	/* Word by word: behind its end a range has no free bit. */
+	while (n < want && part == room && w < words) {
+		u64 from = (bit + n) % 64, used = ~(r->map[w] >> from);
 
-		if ((bit + n) % 64 == 0 && *word == ~0ULL && left >= 64) {
-			*word = 0;
-			n += 64;
-			continue;
-		}
-		if (!(*word >> ((bit + n) % 64) & 1))
+		room = 64 - from;
+		part = MIN(used ? (u64)__builtin_ctzll(used) : 64, MIN(room, want - n));
+		if (!part)
 			break;
-		*word &= ~(1ULL << ((bit + n) % 64));
-		n++;
+		r->map[w++] &= ~word_bits(from, part);
+		n += part;
 	}
 	r->nfree -= n;
 	machine.share->mem_free[r->node] -= n * BLOCK_SIZE;
@@ -168,10 +171,12 @@ static struct range *range_of(u64 gpa)
 static void range_give(u64 gpa, u64 len)
 {
 	struct range *r = range_of(gpa);
-	u64 first = (gpa - r->gpa) / BLOCK_SIZE;
+	u64 first = (gpa - r->gpa) / BLOCK_SIZE, end = first + len / BLOCK_SIZE, n;
 
-	for (u64 b = first; b < first + len / BLOCK_SIZE; b++)
-		r->map[b / 64] |= 1ULL << (b % 64);
+	for (u64 b = first; b < end; b += n) {
+		n = MIN(64 - b % 64, end - b);
+		r->map[b / 64] |= word_bits(b % 64, n);
+	}
 	r->nfree += len / BLOCK_SIZE;
 	r->npending -= len / BLOCK_SIZE;
 	r->hint = MIN(r->hint, first / 64);

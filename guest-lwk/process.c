@@ -51,6 +51,8 @@ static void process_map(struct process *proc)
 	proc->exiting = proc->stopped = false;
 	proc->threads = NULL;
 	proc->nthreads = 0;
+	proc->slot_first = ABI_MAX_THREADS;
+	proc->slot_end = 0;
 	times_begin(proc);
 	proc->persona = 0;
 	proc->undumpable = proc->thp_disabled = false;
@@ -161,7 +163,7 @@ static void process_reap(struct process *proc)
 	trace_close(proc);
 	fork_drop(proc);
 	itimers_end(proc);
-	for (u32 i = 0; i < ABI_MAX_THREADS; i++)
+	for (u32 i = proc->slot_first; i < proc->slot_end; i++)
 		if (share->mbox[i].proc == proc->index && share->mbox[i].state != ABI_MBOX_IDLE)
 			mbox_clear(proc, &share->mbox[i]);
 	/* Nobody is left to apply it: the next process begins with an empty log. */

@@ -92,6 +92,7 @@ struct process {
 	struct abi_limit limits[ABI_LIMITS]; /* the soft ones are also read without the lock */
 	struct thread *threads;
 	u32 nthreads;
+	u32 slot_first, slot_end;      /* its threads' slots have been in [first, end) */
 	bool exiting;                  /* everybody leaves at the next chance */
 	bool stopped;                  /* SIGSTOP or the like: threads wait in the kernel */
 	u32 exit_wait;                 /* wait status once exiting */
@@ -119,6 +120,8 @@ static inline void mm_account(struct process *proc, u64 bytes)
 {
 	proc->mm->committed += bytes;
 	WRITE_ONCE(proc->share->memory, proc->mm->committed);
+	if (proc->mm->committed > proc->share->memory_peak)
+		WRITE_ONCE(proc->share->memory_peak, proc->mm->committed);
 }
 
 static inline struct regs *thread_regs(struct thread *t)

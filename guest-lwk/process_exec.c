@@ -243,7 +243,7 @@ void mm_destroy(struct process *proc)
 	mm_shm_forget(mm);
 	mm_warm_drop(proc);
 	pt_retired_free(mm);
-	pt_root_destroy(mm->root);
+	pt_root_destroy(mm);
 	mempolicy_free(mm);
 	spin_unlock(&mm->lock);
 	proc->mm = NULL;

@@ -6,59 +6,7 @@
 #include "guest-lwk/pt_range.h"
 #include "guest-lwk/pt_window.h"
 
-#define ENTRIES      512
-#define KERNEL_FIRST 256 /* slot of ABI_DIRECT_VA in the top table */
-#define KERNEL_LAST  511 /* slot of ABI_IMAGE_VA */
-
-static u64 boot_root;
-
-static u64 cr3_read(void)
-{
-	u64 value;
-
-	__asm__ volatile("mov %%cr3, %0" : "=r"(value));
-	return value & PTE_ADDR;
-}
-
-u64 pt_root_create(void)
-{
-	if (!boot_root)
-		boot_root = cr3_read();
-	u64 *root = kpage_alloc(), *boot = gpa_to_ptr(boot_root);
-
-	if (!root)
-		return 0;
-	/* The direct map takes one top entry for each 512 GiB of guest-physical space; the rest
-	 * is 0. */
-	for (u32 i = KERNEL_FIRST; boot[i]; i++)
-		root[i] = boot[i];
-	root[KERNEL_LAST] = boot[KERNEL_LAST];
-	return ptr_to_gpa(root);
-}
-
-static void table_free(u64 *table)
-{
-	pmem_zero(ptr_to_gpa(table), PAGE_SIZE);
-	kpage_free(table);
-}
-
-/* Upper tables only: granules have been forgotten before. */
-void pt_root_destroy(u64 root)
-{
-	u64 *top = gpa_to_ptr(root);
-
-	for (u32 i = 0; i < KERNEL_FIRST; i++) {
-		if (!top[i])
-			continue;
-		u64 *pdpt = gpa_to_ptr(top[i] & PTE_ADDR);
-
-		for (u32 j = 0; j < ENTRIES; j++)
-			if (pdpt[j])
-				table_free(gpa_to_ptr(pdpt[j] & PTE_ADDR));
-		table_free(pdpt);
-	}
-	table_free(top);
-}
+#define ENTRIES 512
 
 static u64 *table_below(u64 *entry, bool create)
 {
@@ -72,13 +20,27 @@ static u64 *table_below(u64 *entry, bool create)
 	return gpa_to_ptr(*entry & PTE_ADDR);
 }
 
+/* The same of an upper table, and it is noted for pt_root_destroy(). */
+static u64 *upper_below(struct mm *mm, u64 *entry, bool create)
+{
+	bool fresh = !*entry;
+	u64 *table = table_below(entry, create);
+
+	if (!table || !fresh)
+		return table;
+	if (mm->nupper < MM_UPPER)
+		mm->upper[mm->nupper] = table;
+	mm->nupper++;
+	return table;
+}
+
 u64 *pt_granule_walk(struct mm *mm, u64 va, bool create)
 {
 	u64 *table = gpa_to_ptr(mm->root);
 
-	table = table_below(&table[va >> 39 & 511], create);
+	table = upper_below(mm, &table[va >> 39 & 511], create);
 	if (table)
-		table = table_below(&table[va >> 30 & 511], create);
+		table = upper_below(mm, &table[va >> 30 & 511], create);
 	if (!table)
 		return NULL;
 	mm->pds[va >> 40 & (MM_PDS - 1)] = (struct pd_seen){.gib = (va >> 30) + 1, .pd = table};
@@ -338,62 +300,4 @@ s64 pt_map_foreign(struct mm *mm, u64 va, u64 gpa, u32 prot)
 		return -ENOMEM;
 	table[page_index(va)] = gpa | pt_leaf_flags(prot);
 	return 0;
-}
-
-void mm_load(struct process *proc)
-{
-	struct core *core = this_core();
-
-	struct mm *mm = proc ? proc->mm : NULL;
-
-	if (core->mm == mm)
-		return;
-	/*
-	 * Owner first, fence, then the generation: a flusher that does not see the new owner
-	 * yet has changed its entries before we load the tables.
-	 */
-	WRITE_ONCE(core->mm, mm);
-	fence_full();
-	core->tlb_seen = mm ? READ_ONCE(mm->tlb_gen) : 0;
-	cr3_write(mm ? mm->root : boot_root);
-}
-
-void mm_flush_self(struct core *core)
-{
-	const struct mm *mm = core->mm;
-	u64 gen = mm ? READ_ONCE(mm->tlb_gen) : 0;
-
-	if (!mm || core->tlb_seen == gen)
-		return;
-	cr3_write(mm->root);
-	/* Published after the flush: mm_flush() may hand the memory away once it sees this. */
-	store_release(&core->tlb_seen, gen);
-}
-
-/*
- * Entries were changed; then the generation goes up; full fence; then we look at each core's
- * in_user and uaccess. A core sets one of these, full fence, then compares the generation and
- * flushes (trap.c, uaccess.c). So either it sees the new generation, or we see that it may hold
- * old entries, kick it out of the program, and wait. A core that is in the kernel otherwise
- * does not touch programs' addresses. A core that takes a fault inside uaccess clears the flag
- * before it asks for mm.lock, which we hold.
- */
-void mm_flush(struct mm *mm)
-{
-	struct core *self = this_core();
-	u64 gen = __atomic_add_fetch(&mm->tlb_gen, 1, __ATOMIC_SEQ_CST);
-
-	if (self->mm == mm)
-		mm_flush_self(self);
-	for (u32 i = 0; i < ncores; i++) {
-		struct core *core = &cores[i];
-
-		if (core == self || READ_ONCE(core->mm) != mm)
-			continue;
-		core_kick(core);
-		while (READ_ONCE(core->mm) == mm && load_acquire(&core->tlb_seen) < gen &&
-			(READ_ONCE(core->share->in_user) || READ_ONCE(core->uaccess)))
-			cpu_pause();
-	}
-	pt_retired_free(mm);
 }

@@ -19,7 +19,7 @@
 #define PTE_USER      0x004ULL
 #define PTE_ACCESSED  0x020ULL
 #define PTE_DIRTY     0x040ULL
-#define PTE_LARGE     0x080ULL
+#define PTE_LARGE     ABI_PTE_LARGE
 #define PTE_POPULATED ABI_PTE_POPULATED
 #define PTE_WINDOW                                                                             \
 	0x400ULL /* software bit: of the window (pt_window.h), also in a table's entry */
@@ -28,7 +28,7 @@
 
 /* Remembers the kernel's half; the boot tables are what is loaded now. */
 u64 pt_root_create(void); /* gpa, 0: no memory */
-void pt_root_destroy(u64 root);
+void pt_root_destroy(struct mm *mm);
 
 /* The granule's PD entry. With create, tables are made on the way (NULL: no memory). */
 u64 *pt_granule_walk(struct mm *mm, u64 va, bool create);

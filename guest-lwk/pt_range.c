@@ -17,7 +17,9 @@ void pt_range_fill(u64 *entry, u32 n, u64 leaf)
 		core_hypercall(ABI_HC_PT_FILL, ptr_to_gpa(entry), n, leaf);
 		return;
 	}
-	for (; n; n--, entry++, leaf += PAGE_SIZE)
+	u64 step = leaf & PTE_LARGE ? BLOCK_SIZE : PAGE_SIZE;
+
+	for (; n; n--, entry++, leaf += step)
 		if (!(*entry & PTE_POPULATED))
 			*entry = leaf;
 }

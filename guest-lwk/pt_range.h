@@ -10,7 +10,8 @@
 
 #include "guest-lwk/types.h"
 
-/* Entries that are not POPULATED become leaf, leaf + 4096, ...: each has its place's page. */
+/* Entries that are not POPULATED become leaf, leaf + 4096, ...: each has its place's page; or
+ * leaf, leaf + 2 MiB, ..., if leaf is a large one. */
 void pt_range_fill(u64 *entry, u32 n, u64 leaf);
 /*
  * Entries that are POPULATED, of which none is present any more, become 0. The first of them

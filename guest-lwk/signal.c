@@ -247,9 +247,9 @@ void signal_init(struct process *proc, u64 ignored)
 
 	sigqueue_drop(proc, &sighand->shared, ~0ULL);
 	memset(sighand->action, 0, sizeof(sighand->action));
-	for (s32 n = 1; n <= NSIG; n++)
-		if (ignored & ~SIGS_NEVER_BLOCKED & SIGMASK(n))
-			sighand->action[n].handler = SIG_IGN;
+	ignored &= ~SIGS_NEVER_BLOCKED;
+	for (; ignored; ignored &= ignored - 1)
+		sighand->action[__builtin_ctzll(ignored) + 1].handler = SIG_IGN;
 }
 
 void signal_exit_thread(struct thread *t)

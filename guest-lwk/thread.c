@@ -107,6 +107,8 @@ static bool thread_link(struct thread *t)
 			t->sched_policy = parent->sched_policy;
 			t->interleaved = parent->interleaved;
 		}
+		proc->slot_first = MIN(proc->slot_first, t->slot);
+		proc->slot_end = MAX(proc->slot_end, t->slot + 1);
 		t->next = proc->threads;
 		proc->threads = t;
 		WRITE_ONCE(t->account->proc, proc->index + 1);
@@ -150,8 +152,12 @@ static void account_end(struct thread *t)
 	struct abi_proc *p = t->proc->share;
 	const struct abi_core *c = t->core->share;
 
-	t->proc->dead_cpu_tsc += sched_cpu_tsc(t);
-	WRITE_ONCE(p->dead_cpu_tsc, t->proc->dead_cpu_tsc);
+	u64 cpu = sched_cpu_tsc(t);
+
+	/* The first also has what the program before an execve() used; that one told so itself.
+	 */
+	t->proc->dead_cpu_tsc += cpu;
+	WRITE_ONCE(p->dead_cpu_tsc, p->dead_cpu_tsc + cpu);
 	p->dead_local += t->account->local + c->n_syscalls_local - c->local_since;
 	p->dead_forwarded += machine.share->mbox[t->slot].seq - t->account->seq;
 	WRITE_ONCE(t->account->proc, 0);

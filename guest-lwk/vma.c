@@ -4,15 +4,37 @@
 #include "guest-lwk/mm_slot.h"
 #include "guest-lwk/pmem.h"
 
+/* The vma that was found last, the gaps beside it, and its neighbours: true if va is there. */
+static inline bool find_near(const struct mm *mm, u64 va, struct vma **found)
+{
+	struct vma *v = mm->seen, *other;
+
+	if (!v)
+		return false;
+	if (va < v->start) {
+		other = v->prev;
+		*found = !other || other->end <= va ? v : other;
+		return *found == v || other->start <= va;
+	}
+	other = v->next;
+	*found = va < v->end ? v : other;
+	return *found == v || !other || va < other->end;
+}
+
 struct vma *vma_find_above(struct mm *mm, u64 va)
 {
-	struct vma *v = mm->tree, *best = NULL;
+	struct vma *v, *best = NULL;
 
+	if (find_near(mm, va, &v))
+		return v;
+	v = mm->tree;
 	while (v) {
 		if (v->end > va) {
 			best = v;
-			if (v->start <= va)
+			if (v->start <= va) {
+				mm->seen = v;
 				break;
+			}
 			v = v->left;
 		} else {
 			v = v->right;
@@ -123,6 +145,7 @@ static struct vma *insert_new(struct mm *mm, u64 start, u64 end, u32 prot, u32 f
 	else
 		mm->first = vma;
 	treap_insert(mm, vma);
+	mm->seen = vma; /* the next questions are about it */
 	return vma;
 }
 
@@ -151,6 +174,8 @@ void vma_change(struct mm *mm, struct vma *vma, u32 prot, u32 flags)
 
 static void take_out(struct mm *mm, struct vma *vma)
 {
+	if (mm->seen == vma)
+		mm->seen = NULL;
 	treap_erase(mm, vma);
 	if (vma->prev)
 		vma->prev->next = vma->next;
@@ -169,10 +194,45 @@ void vma_remove(struct mm *mm, struct vma *vma)
 	take_out(mm, vma);
 }
 
+s64 vma_hole(struct mm *mm, u64 start, u64 end)
+{
+	const struct vma *vma = vma_find(mm, start);
+
+	return vma && vma->start < start && vma->end > end ? vma_split(mm, end) : 0;
+}
+
+void vma_cut(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *next;
+
+	for (struct vma *vma = vma_find_above(mm, start); vma && vma->start < end; vma = next) {
+		u64 lo = MAX(start, vma->start), hi = MIN(end, vma->end);
+
+		next = vma->next;
+		if (lo == vma->start && hi == vma->end) {
+			vma_remove(mm, vma);
+			continue;
+		}
+		/* One end of it stays, and with that its place in the tree. */
+		count(mm, hi - lo, vma->prot, vma->flags, false);
+		if (lo == vma->start)
+			vma->start = hi;
+		else
+			vma->end = lo;
+	}
+}
+
 static bool alike(const struct vma *a, const struct vma *b)
 {
 	return !(a->flags & VMA_PENDING) && a->end == b->start && a->prot == b->prot &&
 	       a->flags == b->flags && a->mapping == b->mapping;
+}
+
+/* Does [start, end), next to vma, of no mapping of its own, become part of it? */
+static bool extends(const struct vma *vma, u32 prot, u32 flags)
+{
+	return vma->prot == prot && vma->flags == flags && !vma->mapping &&
+	       !(flags & VMA_PENDING);
 }
 
 struct vma *vma_merge(struct mm *mm, struct vma *vma)
@@ -198,14 +258,20 @@ struct vma *vma_merge(struct mm *mm, struct vma *vma)
 
 s64 vma_add(struct mm *mm, u64 start, u64 end, u32 prot, u32 flags)
 {
-	struct vma *prev = start ? vma_find(mm, start - 1) : NULL;
+	struct vma *next = vma_find_above(mm, start), *prev = next ? next->prev : mm->last;
 
-	/* Growing a neighbour needs no memory and no tree work: the common case of a heap. */
-	if (prev && prev->end == start && prev->prot == prot && prev->flags == flags &&
-		!(flags & VMA_PENDING)) {
+	/* Growing a neighbour needs no memory and no tree work: the common cases of a heap, and
+	 * of mappings that go down from one another. */
+	if (prev && prev->end == start && extends(prev, prot, flags)) {
 		prev->end = end;
 		count(mm, end - start, prot, flags, true);
-		vma_merge(mm, prev);
+		mm->seen = vma_merge(mm, prev);
+		return 0;
+	}
+	if (next && next->start == end && extends(next, prot, flags)) {
+		next->start = start;
+		count(mm, end - start, prot, flags, true);
+		mm->seen = next;
 		return 0;
 	}
 	struct vma *vma = insert_new(mm, start, end, prot, flags);

@@ -25,6 +25,12 @@ static inline bool vma_is_data(u32 prot, u32 flags)
 	return prot & ABI_PROT_W &&
 	       !(flags & (VMA_STACK | VMA_ROOM | VMA_SHARED | VMA_FIXED_KERNEL));
 }
+/*
+ * Takes [start, end) away, whole vmas and ends of others. vma_hole() first: from the middle of
+ * one it makes two, for which there may be no memory (-ENOMEM).
+ */
+s64 vma_hole(struct mm *mm, u64 start, u64 end);
+void vma_cut(struct mm *mm, u64 start, u64 end);
 /* Takes out and frees one vma. */
 void vma_remove(struct mm *mm, struct vma *vma);
 /* Merges vma with its neighbours where they are alike; returns the vma that is left of it. */

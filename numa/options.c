@@ -195,6 +195,19 @@ static int verbose_add_two(struct options *opt, const char *value, struct proble
 	return 0;
 }
 
+static int label_set(struct options *opt, const char *value, struct problem *problem)
+{
+	size_t len = strlen(value);
+
+	if (!len || len >= OPTIONS_LABEL_SIZE ||
+		value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.:")])
+		return options_refuse(problem, "--label", value,
+			"not a label: up to 47 letters, digits, '-', '_', '.', ':'");
+	opt->label = value;
+	return 0;
+}
+
 /* "--word VALUE" or "--word=VALUE"; MAYBE only in the second way. */
 enum takes { NO_VALUE, VALUE, MAYBE };
 
@@ -215,6 +228,7 @@ static const struct option_word option_words[] = {
 	{"--env", VALUE, env_add},
 	{"--help", NO_VALUE, help_set},
 	{"--json", VALUE, json_set},
+	{"--label", VALUE, label_set},
 	{"--launcher", VALUE, options_launcher_set},
 	{"--mem", VALUE, options_mem_set},
 	{"--name", VALUE, name_set},
@@ -238,8 +252,10 @@ static bool word_known(const struct option_word *w, enum options_of of)
 {
 	if (of == OPTIONS_EXEC)
 		return w->set == cores_set || w->set == options_bind_set || w->set == env_add ||
-		       w->set == timeout_set || w->set == trace_set || w->set == help_set ||
-		       w->set == verbose_add || w->set == verbose_add_two;
+		       w->set == label_set || w->set == timeout_set || w->set == trace_set ||
+		       w->set == help_set || w->set == verbose_add || w->set == verbose_add_two;
+	if (w->set == label_set)
+		return false;
 	return of == OPTIONS_RUN ||
 	       (w->set != detach_set && w->set != trace_set && w->set != options_ranks_set &&
 		       w->set != options_launcher_set && w->set != options_bind_set);

@@ -17,6 +17,7 @@ enum commit_choice { COMMIT_DEFAULT, COMMIT_REQUEST, COMMIT_TOUCH };
 enum bind_choice { BIND_DEFAULT, BIND_RANK, BIND_NONE };
 enum numa_choice { NUMA_MIRROR, NUMA_NONE, NUMA_SPLIT };
 
+#define OPTIONS_LABEL_SIZE 48 /* of a label and its end */
 #define OPTIONS_MAX_ENV    256
 #define OPTIONS_MAX_PARTS  16
 #define OPTIONS_MAX_WINDOW (1ULL << 40)
@@ -45,6 +46,7 @@ struct options {
 	uint64_t window;
 	const char *env[OPTIONS_MAX_ENV]; /* --env K=V, borrowed from argv */
 	unsigned nenv;
+	const char *label; /* --label, borrowed from argv; NULL: none (exec only) */
 	double timeout_s;  /* --timeout, 0: none */
 	bool stats;        /* --stats */
 	const char *trace; /* --trace: "", --trace=FILE: the file, borrowed; NULL: none */

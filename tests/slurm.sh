@@ -25,6 +25,9 @@ pattern=${1:-*}
 . tests/ring.sh
 . tests/host_state.sh
 . tests/slurm_cluster.sh
+. tests/slurm_account.sh
+. tests/slurm_guest.sh
+. tests/slurm_plugin.sh
 
 guest_start() {
 	timeout -k 5 60 "$LWVMM" start v01 2> "$OUT/guest.err"
@@ -256,112 +259,6 @@ hpcc_two() {
 	grep -E '^(Success=|.*(passed|failed)|.*_Errors=)' "$D/hpcc.$node/hpccoutf.txt" | grep -v '^WALL\|^CPU'
 }
 
-vmm_holds() {
-	local pid
-	pid=$(cat /run/lwvmm/guest-v01)
-	sleep 0.3
-	echo "$(find "/proc/$pid/fd" -type l | wc -l) $(wc -l < "/proc/$pid/maps")"
-}
-
-growth() {
-	local before after i node=v01
-	run true
-	before=$(vmm_holds)
-	for i in $(seq "$STEPS"); do
-		run true || echo "step $i: $?"
-	done
-	after=$(vmm_holds)
-	[ "$before" = "$after" ] && echo 'as before' || echo "$before became $after"
-}
-
-not_running() {
-	local node=v01
-	guest_stop
-	run true > "$OUT/not-running.out" 2>&1
-	echo "status $?"
-	grep '^lwvmm' "$OUT/not-running.out"
-	node_state
-	guest_start
-	run -Q sh -c 'echo again'
-}
-
-guest_dies() {
-	background sh -c 'echo ready; exec sleep 60'
-	kill -s KILL "$(cat /run/lwvmm/guest-v01)"
-	wait $!
-	echo "status $?"
-	grep -c '^lwvmm: guest v01: ' "$D/step.out"
-	node_state
-	guest_start
-	run -Q sh -c 'echo again'
-}
-
-# A program in the guest sees the guest's memory.
-where() {
-	run "$@" awk '/^MemTotal/ { print $2 < 1100000 ? "guest" : "host" }' /proc/meminfo
-}
-
-placed() {
-	node=v01
-	echo "v01: $(where)"
-	echo "v01 off: $(where --lwvmm=off)"
-	node=n01
-	echo "n01: $(where)"
-	echo "n01 v01: $(where --lwvmm=v01)"
-	run --lwvmm=other true 2>&1 | grep '^lwvmm'
-	run --lwvmm=a/b true 2>&1 | grep -c 'name a guest, or say off'
-}
-
-# Without the plug-in nothing of v01 runs on the host by mistake.
-plugin_missing() {
-	mv "$D/plugstack.conf" "$D/plugstack.kept"
-	echo 'required /does/not/exist.so' > "$D/plugstack.conf"
-	run touch "$D/ran" 2> "$OUT/plugin.err"
-	echo "status $?"
-	cp "$D/plugstack.kept" "$D/plugstack.conf"
-	[ -e "$D/ran" ] && echo 'ran on the host'
-	grep -q /does/not/exist.so "$OUT/plugin.err" && echo 'told by name'
-	run -Q sh -c 'echo again'
-}
-
-launcher=
-nobody='setpriv --reuid 65534 --regid 65534 --clear-groups'
-
-# Of another user than root, who keeps v01: it is lent for the job, and is root's again after it.
-other_user() {
-	(cd / && timeout -k 5 $CASE_SECONDS $nobody srun -Q -w "$node" sh -c 'id -u; id -g; id -G')
-}
-
-two_users() {
-	local i
-	launcher=$nobody
-	background -n 1 -D / sh -c 'echo ready; exec sleep 60'
-	launcher=
-	run -Q true 2>&1 | grep '^lwvmm'
-	sinfo -h -n v01 -o %T | grep -c drain
-	scancel -n test-step
-	wait $!
-	for i in 1 2 3 4 5; do
-		run -Q sh -c 'echo again' 2> "$OUT/two-users.err" && break
-		sleep 1
-	done
-}
-
-slurmd_dies() {
-	background sh -c 'echo ready; sleep 2; exit 6'
-	kill -s KILL "$(cat "$D/v01/slurmd.pid")"
-	sleep 0.3
-	/usr/sbin/slurmd -N v01
-	wait $!
-	echo "status $?"
-	run -Q sh -c 'echo again'
-}
-
-host_run() {
-	node=v01
-	"$@"
-}
-
 [ "$(id -u)" = 0 ] || { ring_skip slurm 'needs root'; ring_end slurm; exit; }
 for tool in /usr/sbin/slurmctld /usr/sbin/slurmd /usr/sbin/munged "$PLUGINS/lwvmm_spank.so"; do
 	[ -e "$tool" ] || { ring_skip slurm "$tool is not there: run tools/install-deps.sh test"; ring_end slurm; exit; }
@@ -392,9 +289,20 @@ else
 	must=resumed both slurm-suspend suspended
 	must='step: 3' both slurm-batch batch
 	must=65534 both slurm-other-user other_user
-	says slurm-two-users "lwvmm: guest v01: is another user's (65534): only its owner may use it
+	says slurm-two-users "lwvmm: guest v01: is another user's (65534 nobody): only its owner may use it
+lwvmm: guest v01: is another user's (65534 nobody): only its owner may use it
 0
 again" host_run two_users
+	says slurm-chosen '65534
+guest
+nobody 640
+again' host_run chosen_by_user
+	says slurm-closed-folder guest host_run closed_folder
+	says slurm-killed-account 'little on the host
+status 143
+much in the guest
+status 137
+much in the guest' host_run killed_has_account
 	says slurm-guest-dies 'status 125
 1
 idle
@@ -406,6 +314,7 @@ again' host_run slurmd_dies
 	must='hello there' both slurm-surroundings surroundings
 	must=SLURM_STEP both slurm-environment environment
 	must='exit code 7' both slurm-status status
+	must='bad interpreter' both slurm-not-executed not_executed
 	must='Segmentation' both slurm-segv died SEGV
 	must='Killed' both slurm-kill died KILL
 	must='status 0' both slurm-input input
@@ -414,6 +323,10 @@ again' host_run slurmd_dies
 	must='More processors' both slurm-too-many too_many
 	must='^3$' both slurm-overcommit over_committed
 	node=v01
+	says slurm-account 'status 3
+its time' accounted
+	says slurm-multi-prog 'lwvmm: guest v01: --multi-prog
+ran by wish' multi_prog
 	says slurm-bound '0: Cpus_allowed_list:	0
 1: Cpus_allowed_list:	1' bound
 	says slurm-bound-map '0: Cpus_allowed_list:	1
@@ -428,9 +341,14 @@ n01: host
 n01 v01: guest
 lwvmm: guest other: no such guest: these run: v01
 1' placed
-	says slurm-plugin-missing 'status 1
-told by name
+	says slurm-plugin-missing 'status 1, allocated: /does/not/exist.so: Dlopen of plugin file failed
+status 0, allocated: launch failed: Plugin initialization failed
 again' host_run plugin_missing
+	says slurm-plugin-version 'status 1, allocated: other.so: Incompatible plugin version
+status 0, allocated: launch failed: Plugin initialization failed
+again' host_run plugin_version
+	says slurm-stale 'user 65534 nobody has it, for job 4711: wait for its end
+again' host_run stale
 	must='2 ranks' both slurm-mpich mpi pmi2 mpich
 	must='2 ranks' both slurm-openmpi mpi pmix openmpi
 	must='Success=1' both slurm-hpcc hpcc_two

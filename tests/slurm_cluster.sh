@@ -30,14 +30,18 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_min_interval=10000,sched_interval=1
 PlugStackConfig=$D/plugstack.conf
+DebugFlags=NO_CONF_HASH
 MpiDefault=none
 ReturnToService=2
 KillWait=2
 $1
 PartitionName=all Nodes=n01,v01 Default=YES MaxTime=INFINITE State=UP
 END
-	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task" \
+	echo "required $PLUGINS/lwvmm_spank.so config=$D/guests lwvmm=$LWVMM task=$PLUGINS/lwvmm-task account=$D/account" \
 		> "$D/plugstack.conf"
+	# v01's daemons have one of their own, which a test may break.
+	cp "$D/plugstack.conf" "$D/plugstack.v01.conf"
+	sed 's/^\(PlugStackConfig=.*\)plugstack/\1plugstack.v01/' "$D/slurm.conf" > "$D/slurm.v01.conf"
 }
 
 cluster_munged() {
@@ -58,12 +62,16 @@ cluster_idle() {
 	done
 }
 
+cluster_slurmd_v01() {
+	SLURM_CONF=$D/slurm.v01.conf /usr/sbin/slurmd -N v01
+}
+
 # cluster_start NODES: NODES are the lines of slurm.conf that describe them.
 cluster_start() {
 	mkdir -p "$D/state" "$D/n01" "$D/v01" "$D/guests"
 	export SLURM_CONF="$D/slurm.conf" LWVMM_CONFIG_DIR="$D/guests"
 	cluster_conf "$1"
-	cluster_munged && /usr/sbin/slurmctld && /usr/sbin/slurmd -N n01 && /usr/sbin/slurmd -N v01 &&
+	cluster_munged && /usr/sbin/slurmctld && /usr/sbin/slurmd -N n01 && cluster_slurmd_v01 &&
 		cluster_idle n01 v01
 }
 

@@ -205,13 +205,13 @@ run_users() {
 	cp "$OUT/service.conf" "$users_dir/$service_name.conf"
 	export LWVMM_CONFIG_DIR="$users_dir"
 	"$users_lwvmm" start "$service_name" 2> "$OUT/command.err"
-	check users-handed 0 "lwvmm: guest NAME: is another user's (0): only its owner may use it
+	check users-handed 0 "lwvmm: guest NAME: is another user's (0 root): only its owner may use it
 65534
-lwvmm: guest NAME: is another user's (65534): only its owner may use it
-lwvmm: guest NAME: is another user's (65534): only its owner may use it
-lwvmm: guest NAME: user 65534 has it, for job 7: wait for its end
+lwvmm: guest NAME: is another user's (65534 nobody): only its owner may use it
+lwvmm: guest NAME: is another user's (65534 nobody): only its owner may use it
+lwvmm: guest NAME: user 65534 nobody has it, for job 7: wait for its end
 still for 9
-lwvmm: guest NAME: is another user's (0): only its owner may use it
+lwvmm: guest NAME: is another user's (0 root): only its owner may use it
 0" users_handed
 	check users-leftover 0 'its program: 143
 1' users_leftover

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,12 +22,11 @@ static void text_clean(char *text, size_t size)
 			*text = '?';
 }
 
-int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout_ms,
-	int wait_ms, union answer *answer, struct problem *problem)
+static int ask(int sock, const char *name, const void *packet, size_t size, int wait_ms,
+	union answer *answer, struct problem *problem)
 {
-	struct proto_ask packet = {type, PROTO_VERSION, timeout_ms, 0};
 	struct pollfd ready = {.fd = sock, .events = POLLIN};
-	ssize_t n = send(sock, &packet, sizeof(packet), MSG_NOSIGNAL);
+	ssize_t n = send(sock, packet, size, MSG_NOSIGNAL);
 	int came;
 
 	*answer = (union answer){0};
@@ -53,6 +53,14 @@ int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout
 	return 0;
 }
 
+int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout_ms,
+	int wait_ms, union answer *answer, struct problem *problem)
+{
+	struct proto_ask packet = {type, PROTO_VERSION, timeout_ms, 0};
+
+	return ask(sock, name, &packet, sizeof(packet), wait_ms, answer, problem);
+}
+
 static bool guest_sound(const struct proto_guest *guest)
 {
 	for (unsigned i = 0; i < guest->ncores && i < PLAN_MAX_VCPUS; i++)
@@ -66,6 +74,12 @@ static bool account_sound(const struct proto_account *account)
 {
 	return account->type == PROTO_ACCOUNT && account->ncores <= PLAN_MAX_VCPUS &&
 	       account->nprocs <= ABI_MAX_PROCS && account->nnodes <= ABI_MAX_NODES;
+}
+
+static int no_sense(const char *name, struct problem *problem)
+{
+	return problem_set(problem, -EPROTO, EXIT_LWVMM_FAILED,
+		"guest %s: its answer makes no sense: is it another version of lwvmm?", name);
 }
 
 int guest_query(
@@ -86,8 +100,24 @@ int guest_query(
 		return err;
 	if (type == PROTO_QUERY ? guest_sound(&answer->guest) : account_sound(&answer->account))
 		return 0;
-	return problem_set(problem, -EPROTO, EXIT_LWVMM_FAILED,
-		"guest %s: its answer makes no sense: is it another version of lwvmm?", name);
+	return no_sense(name, problem);
+}
+
+int guest_query_ended(
+	const char *name, const char *label, union answer *answer, struct problem *problem)
+{
+	struct proto_ask_ended packet = {.type = PROTO_ENDED, .version = PROTO_VERSION};
+	int sock = control_connect(name, false, problem);
+	int err;
+
+	if (sock < 0)
+		return sock;
+	snprintf(packet.label, sizeof(packet.label), "%s", label);
+	err = ask(sock, name, &packet, sizeof(packet), QUERY_MS, answer, problem);
+	close(sock);
+	if (err)
+		return err;
+	return answer->type == PROTO_TALLY ? 0 : no_sense(name, problem);
 }
 
 int cmd_unknown_word(const char *command, const char *word, struct problem *problem)

@@ -10,6 +10,7 @@ union answer {
 	uint32_t type;
 	struct proto_guest guest;
 	struct proto_account account;
+	struct proto_tally tally;
 	struct proto_problem problem;
 	struct proto_end end;
 };
@@ -22,6 +23,10 @@ int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout
 /* Connects, asks QUERY or STAT and checks the answer's bounds. */
 int guest_query(
 	const char *name, enum proto_type type, union answer *answer, struct problem *problem);
+
+/* Connects, and asks what the program of this label has used; it is told once. */
+int guest_query_ended(
+	const char *name, const char *label, union answer *answer, struct problem *problem);
 
 int cmd_unknown_word(const char *command, const char *word, struct problem *problem);
 

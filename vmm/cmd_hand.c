@@ -27,6 +27,7 @@
 #include "vmm/cmd_ask.h"
 #include "vmm/control.h"
 #include "vmm/hand.h"
+#include "vmm/user.h"
 
 #define GONE_MS 60000 /* until the memory of a VMM that ends, or was killed, is freed */
 
@@ -174,9 +175,11 @@ static int lend(struct hand *hand, const struct request *r, bool deaf, struct pr
 static int refuse_other(
 	const struct hand *hand, const struct request *r, struct problem *problem)
 {
+	char user[USER_TEXT_MAX];
+
 	return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
-		"guest %s: user %u has it, for job %s: wait for its end", r->name, hand->uid,
-		hand->job[0]);
+		"guest %s: user %s has it, for job %s: wait for its end", r->name,
+		user_text(hand->uid, user), hand->job[0]);
 }
 
 static int hand_out(struct hand *hand, const struct request *r, struct problem *problem)
@@ -210,7 +213,7 @@ static int hand_out(struct hand *hand, const struct request *r, struct problem *
 	/* Of a user for none of whose jobs it is, it is ended; root's own work is not. */
 	if (answer.guest.nprocs && !answer.guest.uid)
 		return problem_set(problem, -EBUSY, EXIT_LWVMM_FAILED,
-			"guest %s: user 0 has it and runs programs in it: see lwvmm ps %s",
+			"guest %s: user 0 root has it and runs programs in it: see lwvmm ps %s",
 			r->name, r->name);
 	return lend(hand, r, false, problem);
 }

@@ -136,6 +136,8 @@ static const char page_exec[] =
 	"host:\n"
 	"                      use its part of these CPUs, or all of them  [rank]\n"
 	"  --env NAME=VALUE    set a variable for it, beside all of yours; may be repeated\n"
+	"  --label TEXT        sum up what it and its children use, for lwvmm stat --ended "
+	"TEXT\n"
 	"  --timeout SECONDS   end it after this time, with status 124\n" TRACE_HELP
 	"  -v                  say what is done\n"
 	"  -h, --help          this page\n"
@@ -199,6 +201,9 @@ static const char page_ps[] =
 
 static const char page_stat[] =
 	"lwvmm stat NAME [--json]: what the guest NAME has used since its start\n"
+	"lwvmm stat NAME --ended LABEL [--json]: what a program of lwvmm exec --label LABEL "
+	"has "
+	"used\n"
 	"\n"
 	"Memory of each node; of each core its exits (those for the host's interrupts and for "
 	"halts\n"
@@ -209,6 +214,7 @@ static const char page_stat[] =
 	"does\n"
 	"not notice.\n"
 	"\n"
+	"  --ended LABEL       a program and its children, after its end; it is told once\n"
 	"  --json              print it for programs\n"
 	"  -h, --help          this page\n"
 	"\n"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* `lwvmm stat NAME`: what a running guest has used since its start. */
+/* `lwvmm stat NAME`: what a running guest has used since its start, or a program that was in
+ * it.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,16 +87,45 @@ static void print_json(const char *name, const struct proto_account *a)
 
 		printf("%s{\"pid\": %d, \"threads\": %u, \"cpu_s\": %.6f, \"calls_local\": "
 		       "%" PRIu64 ", \"calls_forwarded\": %" PRIu64 ", \"memory\": %" PRIu64
-		       "}",
+		       ", \"memory_peak\": %" PRIu64 "}",
 			i ? ",\n  " : "", p->pid, p->nthreads, (double)p->cpu_ns / 1e9,
-			p->local, p->forwarded, p->mem);
+			p->local, p->forwarded, p->mem, p->mem_peak);
 	}
 	printf("]}\n");
 }
 
+static int ended(const char *name, const char *label, bool json, struct problem *problem)
+{
+	const struct proto_tally *t = &answer.tally;
+	int err = guest_query_ended(name, label, &answer, problem);
+	char mem[SIZE_TEXT_MAX];
+
+	if (err)
+		return err;
+	if (!t->known)
+		return problem_set(problem, -ENOENT, EXIT_LWVMM_FAILED,
+			"guest %s: %s: nothing has run under this label, or it was told "
+			"already: see lwvmm exec --label",
+			name, label);
+	if (json)
+		printf("{\"ended\": %s, \"wall_s\": %.3f, \"cpu_s\": %.6f, \"calls_local\": "
+		       "%" PRIu64 ", \"calls_forwarded\": %" PRIu64
+		       ", \"memory_peak\": %" PRIu64 "}\n",
+			t->ended ? "true" : "false", (double)t->up_ms / 1e3,
+			(double)t->used.cpu_ns / 1e9, t->used.local, t->used.forwarded,
+			t->used.mem_peak);
+	else
+		printf("%s: %s %.3f s, CPU time %.3f s, calls: %" PRIu64 " local, %" PRIu64
+		       " forwarded, memory: %s\n",
+			label, t->ended ? "ran" : "runs for", (double)t->up_ms / 1e3,
+			(double)t->used.cpu_ns / 1e9, t->used.local, t->used.forwarded,
+			size_format(t->used.mem_peak, mem));
+	return 0;
+}
+
 static int stat_parse(char *const *argv, struct problem *problem)
 {
-	const char *name = NULL;
+	const char *name = NULL, *label = NULL;
 	bool json = false;
 	int err;
 
@@ -105,6 +136,8 @@ static int stat_parse(char *const *argv, struct problem *problem)
 		}
 		if (!strcmp(*argv, "--json"))
 			json = true;
+		else if (!strcmp(*argv, "--ended") && argv[1] && !label)
+			label = *++argv;
 		else if ((*argv)[0] == '-' || name)
 			return cmd_unknown_word("stat", *argv, problem);
 		else
@@ -113,6 +146,8 @@ static int stat_parse(char *const *argv, struct problem *problem)
 	if (!name)
 		return problem_set(problem, -EINVAL, EXIT_LWVMM_FAILED,
 			"stat: no guest is named: lwvmm stat NAME: see lwvmm ps");
+	if (label)
+		return ended(name, label, json, problem);
 	err = guest_query(name, PROTO_STAT, &answer, problem);
 	if (err)
 		return err;

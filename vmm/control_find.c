@@ -16,6 +16,7 @@
 #include "vmm/base/filelock.h"
 #include "vmm/control.h"
 #include "vmm/lease.h"
+#include "vmm/user.h"
 
 #define PREFIX     "guest-"
 #define SUFFIX     ".sock"
@@ -227,6 +228,7 @@ static int not_connected(const char *dir, const char *name, int err, struct prob
 	char file[CONTROL_NAME_SIZE + 16];
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st = {0};
+	char user[USER_TEXT_MAX];
 	bool alive;
 
 	snprintf(file, sizeof(file), PREFIX "%s", name);
@@ -239,8 +241,8 @@ static int not_connected(const char *dir, const char *name, int err, struct prob
 		close(dir_fd);
 	if (err == -EACCES || err == -EPERM)
 		return problem_set(problem, err, EXIT_LWVMM_FAILED,
-			"guest %s: is another user's (%u): only its owner may use it", name,
-			st.st_uid);
+			"guest %s: is another user's (%s): only its owner may use it", name,
+			user_text(st.st_uid, user));
 	if (err == -EAGAIN)
 		return problem_set(problem, -ETIMEDOUT, EXIT_LWVMM_FAILED,
 			"guest %s: its VMM does not answer: see `lwvmm ps`, kill its pid if it "

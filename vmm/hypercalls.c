@@ -7,6 +7,7 @@
 #include <linux/kvm.h>
 #include <string.h>
 
+#include "guest-lwk/abi/layout.h"
 #include "vmm/account.h"
 #include "vmm/base/problem.h"
 #include "vmm/exits.h"
@@ -115,13 +116,14 @@ static uint64_t *entries(struct vcpu *vcpu, const struct abi_hc_args *args)
 
 static int64_t hc_pt_fill(struct vcpu *vcpu, const struct abi_hc_args *args)
 {
-	uint64_t *entry = entries(vcpu, args);
+	uint64_t *entry = entries(vcpu, args), leaf = args->arg[2];
+	uint64_t step = leaf & ABI_PTE_LARGE ? ABI_BLOCK_SIZE : ABI_PAGE;
 
 	if (!entry)
 		return -EFAULT;
 	for (uint64_t i = 0; i < args->arg[1]; i++)
 		if (!(entry[i] & ABI_PTE_POPULATED))
-			entry[i] = args->arg[2] + i * ABI_PAGE;
+			entry[i] = leaf + i * step;
 	return 0;
 }
 

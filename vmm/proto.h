@@ -26,6 +26,8 @@
  *                             <-   GUEST
  *   STAT                      ->
  *                             <-   ACCOUNT
+ *   ENDED                     ->
+ *                             <-   TALLY, when the program has ended and is reaped
  *   STOP                      ->
  *                             <-   BYE  guest gone, pools given back
  */
@@ -37,7 +39,7 @@
 #include "guest-lwk/abi/share.h"
 #include "numa/plan.h"
 
-#define PROTO_VERSION 6
+#define PROTO_VERSION 7
 enum proto_type {
 	PROTO_HELLO = 1,
 	PROTO_WELCOME,
@@ -52,10 +54,13 @@ enum proto_type {
 	PROTO_STAY,
 	PROTO_WINDOW,
 	PROTO_STAT,
-	PROTO_ACCOUNT
+	PROTO_ACCOUNT,
+	PROTO_ENDED,
+	PROTO_TALLY
 };
 
 #define PROTO_COMMAND_SIZE 96
+#define PROTO_LABEL_SIZE   48
 
 /* Type and version come first in all that is said first, in every version. */
 struct proto_hello {
@@ -63,6 +68,12 @@ struct proto_hello {
 	int32_t pid, ppid;
 	uint32_t uid, gid;
 	char command[PROTO_COMMAND_SIZE]; /* the program's words, for ps; cut off */
+	/*
+	 * Under which name what it uses is summed up, "": none. Children and programs after an
+	 * execve() name the tally of whom they come from instead, as its WELCOME did; 0: none.
+	 */
+	char label[PROTO_LABEL_SIZE];
+	uint32_t tally;
 };
 
 /* QUERY, STAT and STOP. */
@@ -105,7 +116,7 @@ struct proto_usage {
 	uint32_t nthreads;
 	uint64_t cpu_ns;
 	uint64_t local, forwarded; /* system calls */
-	uint64_t mem;              /* bytes */
+	uint64_t mem, mem_peak;    /* bytes: now, and the most so far */
 };
 
 struct proto_core {
@@ -128,6 +139,19 @@ struct proto_account {
 	struct proto_usage process[ABI_MAX_PROCS];
 };
 
+/* What a labelled program and its children have used. Told once: then it is forgotten. */
+struct proto_ask_ended {
+	uint32_t type, version;
+	char label[PROTO_LABEL_SIZE];
+};
+struct proto_tally {
+	uint32_t type, version;
+	uint32_t known;          /* 0: nothing ran under this label */
+	uint32_t ended;          /* 0: it does not end, this is what it has used so far */
+	uint64_t up_ms;          /* from its first word to its end */
+	struct proto_usage used; /* mem_peak: of the largest of its processes */
+};
+
 struct proto_extent {
 	uint64_t gpa, size, page_size;
 };
@@ -144,6 +168,7 @@ struct proto_welcome {
 	uint32_t poll_us;  /* how long a service thread may spin for its next request; 0 on
 			      shared cores */
 	uint32_t window;   /* 1: the guest has one */
+	uint32_t tally;    /* what it uses is summed up there; 0: nowhere */
 	uint32_t nhelpers; /* host CPUs for the proxy's threads (the program's own affinity is
 			      the guest's) */
 	uint16_t helper[HOST_MAX_CPUS];

@@ -265,6 +265,7 @@ union packet {
 	};
 	struct proto_hello hello;
 	struct proto_ask ask;
+	struct proto_ask_ended ended;
 	struct proto_end end;
 	char space[sizeof(struct proto_problem)];
 };
@@ -282,6 +283,10 @@ static enum server_news on_first(
 	if (packet->type == PROTO_HELLO && len == sizeof(packet->hello)) {
 		process_hello(s, c, &packet->hello);
 		return c->main && c->state == CLIENT_FREE ? SERVER_LOST : SERVER_NOTHING;
+	}
+	if (packet->type == PROTO_ENDED && !c->main && len == sizeof(packet->ended)) {
+		tally_ask(s, c, &packet->ended);
+		return SERVER_NOTHING;
 	}
 	if (c->main || len != sizeof(packet->ask))
 		return on_nonsense(s, c);
@@ -368,6 +373,8 @@ enum server_news server_poll(struct server *s)
 
 		if (c->state == CLIENT_WAITING)
 			process_retry(s, c);
+		else if (c->state == CLIENT_ASKING)
+			tally_answer(s, c);
 		else if (c->state == CLIENT_NEW && !c->main && now - c->since_ms > SILENT_MS)
 			client_refuse(s, c, "the connection said nothing: it is closed");
 		/* The main program wanted another execve() than there was room for. */
@@ -382,6 +389,7 @@ int server_wait_ms(const struct server *s)
 	bool soon = false;
 
 	for_each_client (s, c)
-		soon |= c->state == CLIENT_WAITING || c->state == CLIENT_STARTER;
+		soon |= c->state == CLIENT_WAITING || c->state == CLIENT_STARTER ||
+			c->state == CLIENT_ASKING;
 	return soon ? SOON_MS : -1;
 }

@@ -19,7 +19,9 @@
 #include "vmm/window_serve.h"
 
 #define SERVER_MAX_CLIENTS (ABI_MAX_PROCS + 32)
-#define SERVER_MAX_TOKENS  (2 * SERVER_MAX_CLIENTS + 1)
+/* More than there are connections: there is always one of which no process lives. */
+#define SERVER_TALLIES    256
+#define SERVER_MAX_TOKENS (2 * SERVER_MAX_CLIENTS + 1)
 
 /* Why the guest shall end; NOTHING: it shall not. */
 enum server_news {
@@ -37,6 +39,7 @@ enum client_state {
 	CLIENT_PROCESS, /* a proxy; without a socket: one of which only the end is awaited */
 	CLIENT_AWAY,    /* its proxy executes another program: one HELLO of the same pid, or its
 			   end */
+	CLIENT_ASKING,  /* who said ENDED, until that program is reaped */
 	CLIENT_ENDED,   /* the proxy of `run` after END, or who said STOP: waits for BYE */
 };
 
@@ -51,8 +54,18 @@ struct client {
 	int proc;    /* index of its process; -1: none */
 	bool stopped;
 	uint64_t since_ms; /* of its state; of its process, once it has one */
+	uint32_t tally;    /* of its process; 0: none */
 	struct ucred peer;
-	struct proto_hello hello;
+	struct proto_hello hello; /* of who asks: the label */
+};
+
+/* What a labelled program has used, with all that came of it (server_tally.c). */
+struct tally {
+	uint32_t id;                  /* ascending; 0: free */
+	pid_t pid;                    /* of the process that the label was given to */
+	char label[PROTO_LABEL_SIZE]; /* "": told already */
+	uint64_t start_ms, end_ms;    /* of that process; end 0: it runs */
+	struct proto_usage used;      /* by processes that are reaped; times in TSC ticks */
 };
 
 struct server {
@@ -72,6 +85,10 @@ struct server {
 	bool stopping, killed;
 	uint64_t kill_ms; /* when `stopping` loses patience */
 	struct client client[SERVER_MAX_CLIENTS];
+	struct tally tally[SERVER_TALLIES];
+	uint32_t last_tally;
+	/* By process: the tally to which it is added when it is reaped; 0: none. */
+	uint32_t owes_tally[ABI_MAX_PROCS];
 };
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What server.c, server_process.c and server_stop.c have of each other. */
+/* What the files of the server have of each other. */
 #ifndef VMM_SERVER_PARTS_H
 #define VMM_SERVER_PARTS_H
 
@@ -25,6 +25,19 @@ bool client_send(const struct client *c, const void *packet, size_t size);
 bool client_send_bye(const struct client *c);
 /* server_stat.c: the answer to STAT. */
 bool client_send_account(struct server *s, const struct client *c);
+
+/* What each process has used so far; times in TSC ticks, of which ticks_ns() makes ns. */
+void server_usage(const struct vm *vm, struct proto_usage usage[ABI_MAX_PROCS]);
+uint64_t ticks_ns(const struct vm *vm, uint64_t ticks);
+
+/* server_tally.c: whose process says HELLO. */
+void tally_join(struct server *s, struct client *c);
+/* The whole of it has ended. */
+void tally_leave(struct server *s, const struct client *c);
+/* What reaped processes have left is read before their indices have other owners. */
+void tally_collect(struct server *s);
+void tally_ask(struct server *s, struct client *c, const struct proto_ask_ended *ask);
+void tally_answer(struct server *s, struct client *c);
 
 /* server_process.c: a proxy's HELLO, now or when a dead process has given back what it had. */
 void process_hello(struct server *s, struct client *c, const struct proto_hello *hello);

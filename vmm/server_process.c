@@ -43,6 +43,7 @@ static int send_welcome(const struct server *s, const struct client *c, int wind
 		.window = window >= 0,
 		.poll_us = plan->cores_shared ? 0 : POLL_US,
 		.nhelpers = plan->nhelpers,
+		.tally = c->tally,
 	};
 	union {
 		struct cmsghdr head;
@@ -197,8 +198,9 @@ void process_hello(struct server *s, struct client *c, const struct proto_hello 
 		client_refuse(s, c, "its VMM cannot watch another process: raise `ulimit -n`");
 		return;
 	}
-	away_return(s, c);
 	c->hello = *hello;
+	tally_join(s, c);
+	away_return(s, c);
 	c->state = CLIENT_WAITING;
 	c->since_ms = server_now_ms();
 	/* Who follows a process that has just ended finds its memory free. */
@@ -216,6 +218,7 @@ void process_retry(struct server *s, struct client *c)
 	}
 	if (somebody_dying(s) && !late)
 		return;
+	tally_collect(s);
 	c->proc = index_find(s);
 	if (c->proc >= 0) {
 		if (admit(s, c) && late)
@@ -232,6 +235,7 @@ static void row_gone(struct server *s, struct client *c)
 {
 	if (s->window)
 		window_disconnect(s->window, (unsigned)c->proc);
+	s->owes_tally[c->proc] = c->tally;
 	__atomic_store_n(&s->vm->share->proc[c->proc].state, ABI_PROC_GONE, __ATOMIC_RELEASE);
 	vm_event(s->vm, (unsigned)c->proc);
 	vm_interrupt_all(s->vm);
@@ -242,6 +246,7 @@ void process_dead(struct server *s, struct client *c)
 {
 	if (c->state == CLIENT_PROCESS)
 		row_gone(s, c);
+	tally_leave(s, c);
 	client_free(c);
 }
 

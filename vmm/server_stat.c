@@ -35,8 +35,7 @@ static struct turn turn_read(const struct abi_core *c)
 	return (struct turn){0};
 }
 
-/* The sums of all processes, by index; times still in TSC ticks. */
-static void usage_read(const struct vm *vm, struct proto_usage usage[ABI_MAX_PROCS])
+void server_usage(const struct vm *vm, struct proto_usage usage[ABI_MAX_PROCS])
 {
 	const struct abi_share *share = vm->share;
 
@@ -49,6 +48,7 @@ static void usage_read(const struct vm *vm, struct proto_usage usage[ABI_MAX_PRO
 			.local = p->dead_local,
 			.forwarded = p->dead_forwarded,
 			.mem = p->memory,
+			.mem_peak = p->memory_peak,
 		};
 	}
 	for (unsigned slot = 0; slot < ABI_MAX_THREADS; slot++) {
@@ -96,7 +96,7 @@ static void core_describe(const struct vm *vm, unsigned i, struct proto_core *to
 	}
 }
 
-static uint64_t ticks_ns(const struct vm *vm, uint64_t ticks)
+uint64_t ticks_ns(const struct vm *vm, uint64_t ticks)
 {
 	return (uint64_t)((unsigned __int128)ticks * vm->share->time.mult >> 32);
 }
@@ -119,7 +119,7 @@ bool client_send_account(struct server *s, const struct client *c)
 	for (unsigned i = 0; i < account.nnodes; i++)
 		account.node[i] =
 			(struct proto_node){vm->share->mem_total[i], vm->share->mem_free[i]};
-	usage_read(vm, usage);
+	server_usage(vm, usage);
 	for_each_client (s, p) {
 		struct proto_usage *to = &account.process[account.nprocs];
 

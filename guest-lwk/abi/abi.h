@@ -49,15 +49,16 @@ enum abi_hc {
 	ABI_HC_MARK, /* arg0 n: the account notes a mark (counters of this moment) */
 	/*
 	 * arg0 gpa, arg1 n: entries of a page table, 8 bytes each. FILL: those without
-	 * ABI_PTE_POPULATED become arg2 + 4096 * index. CLEAR: those with it become 0; the
-	 * answer is the index of the first of them and, in the upper half, of the one behind
-	 * the last; 0: there was none.
+	 * ABI_PTE_POPULATED become arg2 + 4096 * index, or, if it has ABI_PTE_LARGE, + 2 MiB *
+	 * index. CLEAR: those with it become 0; the answer is the index of the first of them
+	 * and, in the upper half, of the one behind the last; 0: there was none.
 	 */
 	ABI_HC_PT_FILL,
 	ABI_HC_PT_CLEAR,
 	ABI_HC_MAX
 };
 
+#define ABI_PTE_LARGE     0x080ULL
 #define ABI_PTE_POPULATED 0x200ULL /* the LWK's, in a bit that the processor leaves to it */
 
 /* Interrupt vectors. */

@@ -270,9 +270,10 @@ struct abi_proc {
 			       of;   0: exec says what it is */
 	uint32_t fork_slot; /* and of its thread that has called FORK */
 	struct abi_alarm alarm; /* proxy, with EXEC: it goes on after execve() */
-	/* LWK, for the account: what its ended threads had, and bytes of its memory now. */
+	/* LWK, for the account: what its ended threads had, and bytes of its memory: now, and
+	 * the most so far. */
 	uint64_t dead_cpu_tsc, dead_local, dead_forwarded;
-	uint64_t memory;
+	uint64_t memory, memory_peak;
 	struct abi_exec exec;
 	/*
 	 * LWK, before it forwards an open: the memory policies for numa_maps, those of ranges

@@ -8,31 +8,26 @@
  * (docs/decisions/0010-slurm.md)
  */
 #include <errno.h>
-#include <pwd.h>
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "integrations/slurm/account.h"
+#include "integrations/slurm/hand.h"
+#include "integrations/slurm/program.h"
+#include "integrations/slurm/settings.h"
 #include "integrations/slurm/task.h"
 
-#define NAME_SIZE  64
-#define CONFIG_DIR "/etc/lwvmm" /* lwvmm's own default */
+#define NAME_SIZE 64
 
 SPANK_PLUGIN(lwvmm, 1)
 
-/* Of plugstack.conf: config=DIR lwvmm=FILE task=FILE. */
-static const char *config_dir = CONFIG_DIR;
-static const char *lwvmm_file = TASK_LWVMM;
-static const char *task_file = TASK_FILE;
-
-static char chosen[NAME_SIZE]; /* --lwvmm; empty: not said */
+static char chosen[NAME_SIZE];     /* --lwvmm; empty: not said */
+static char task_guest[NAME_SIZE]; /* in a task: its guest; empty: it is of the host */
 
 /* What srun was told of --cpu-bind. task/affinity makes it masks of the host's CPUs later. */
 static char bind_type[64], bind_list[1024];
@@ -56,106 +51,55 @@ static struct spank_option option = {
 	.cb = on_option,
 };
 
-static bool argument(const char *word, const char *name, const char **value)
-{
-	size_t len = strlen(name);
-
-	if (strncmp(word, name, len) != 0)
-		return false;
-	*value = word + len;
-	return true;
-}
-
-static int arguments_read(int argc, char **argv)
-{
-	for (int i = 0; i < argc; i++) {
-		if (argument(argv[i], "config=", &config_dir) ||
-			argument(argv[i], "lwvmm=", &lwvmm_file) ||
-			argument(argv[i], "task=", &task_file))
-			continue;
-		slurm_error("lwvmm: plugstack.conf: %s: not known: config=DIR lwvmm=FILE "
-			    "task=FILE",
-			argv[i]);
-		return -1;
-	}
-	return 0;
-}
-
 int slurm_spank_init(spank_t spank, int argc, char **argv)
 {
-	if (arguments_read(argc, argv))
+	if (settings_read(argc, argv))
 		return -1;
 	return spank_option_register(spank, &option) == ESPANK_SUCCESS ? 0 : -1;
 }
 
-/*
- * Around a job, as root: the guest of this node is lent to the job's user, and taken back. What
- * keeps it from that is told by lwvmm, and then to the job by its tasks: a failure here would
- * drain the node.
- */
-static void hand(spank_t spank, bool back)
+/* Of srun, sbatch and salloc, when all options have been read. */
+int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
-	const char *node = getenv("SLURMD_NODENAME");
-	char config[512], user[32], job[16];
-	char *words[] = {
-		"lwvmm", "hand", (char *)node, back ? "--back" : user, "--for", job, NULL};
-	uint32_t id;
-	uid_t uid;
-	pid_t pid;
-	struct passwd account, *entry;
-	char text[4096];
-
-	if (!node || spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
-		spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS)
-		return;
-	snprintf(config, sizeof(config), "%s/%s.conf", config_dir, node);
-	if (access(config, F_OK))
-		return;
-	if (getpwuid_r(uid, &account, text, sizeof(text), &entry))
-		entry = NULL;
-	snprintf(user, sizeof(user), "%u:%u", uid, entry ? entry->pw_gid : uid);
-	snprintf(job, sizeof(job), "%u", id);
-	setenv(TASK_ENV_CONFIG, config_dir, 1);
-	if (posix_spawn(&pid, lwvmm_file, NULL, NULL, words, environ))
-		slurm_error("lwvmm: %s: cannot be executed", lwvmm_file);
-	else
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	if (!spank_remote(spank) && chosen[0] && strcmp(chosen, "off") != 0)
+		hand_choose(spank, chosen);
+	return 0;
 }
 
 int slurm_spank_job_prolog(spank_t spank, int argc, char **argv)
 {
-	if (!arguments_read(argc, argv))
+	if (!settings_read(argc, argv))
 		hand(spank, false);
 	return 0;
 }
 
 int slurm_spank_job_epilog(spank_t spank, int argc, char **argv)
 {
-	if (!arguments_read(argc, argv))
+	if (!settings_read(argc, argv))
 		hand(spank, true);
 	return 0;
 }
 
 /* A node is a guest's if it is described under its name: also while it does not run. */
-static bool node_guest(spank_t spank, char *name)
+static int node_guest(char *name)
 {
-	char path[512];
+	const char *node = getenv("SLURMD_NODENAME"); /* slurmstepd's own */
 
-	if (spank_getenv(spank, "SLURMD_NODENAME", name, NAME_SIZE) != ESPANK_SUCCESS)
-		return false;
-	snprintf(path, sizeof(path), "%s/%s.conf", config_dir, name);
-	return !access(path, F_OK);
+	if (!node || strlen(node) >= NAME_SIZE)
+		return -ENODEV;
+	memcpy(name, node, strlen(node) + 1);
+	return settings_describe(name);
 }
 
-static bool guest_find(spank_t spank, char *name)
+/* 1: the task is of this guest; 0: of the host; -errno: cannot tell. */
+static int guest_find(char *name)
 {
 	if (!strcmp(chosen, "off"))
-		return false;
+		return 0;
 	if (!chosen[0])
-		return node_guest(spank, name);
+		return node_guest(name);
 	memcpy(name, chosen, sizeof(chosen));
-	return true;
+	return 1;
 }
 
 /* Batch scripts, and the shell of salloc, are of the host; their srun's tasks are not. */
@@ -193,29 +137,90 @@ int slurm_spank_user_init(spank_t spank, int argc, char **argv)
 	return 0;
 }
 
-int slurm_spank_task_init(spank_t spank, int argc, char **argv)
+/* In the task's process, while it is still root's: users may be kept from the descriptions. */
+int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 {
-	char guest[NAME_SIZE];
-	char **words = NULL;
+	int found = is_task(spank) ? guest_find(task_guest) : 0;
+
+	if (found != 1)
+		task_guest[0] = '\0';
+	if (found >= 0)
+		return 0;
+	slurm_error("lwvmm: %s: cannot be looked at for this node's guest (%s): its tasks are "
+		    "not run: see that it can be",
+		settings.config_dir, strerror(-found));
+	return -1;
+}
+
+/* The words that slurmstepd will execute; NULL: they cannot be replaced, which has been told.
+ */
+static char **words_find(spank_t spank)
+{
+	char **words = NULL, path[4096] = "";
+	uint32_t task = 0;
 	int nwords = 0;
 
-	if (!is_task(spank) || !guest_find(spank, guest))
-		return 0;
 	if (spank_get_item(spank, S_JOB_ARGV, &nwords, &words) != ESPANK_SUCCESS || !words ||
-		!words[0])
-		return 0;
+		!words[0]) {
+		slurm_error(
+			"lwvmm: guest %s: the task has no words: is this another version of "
+			"Slurm?",
+			task_guest);
+		return NULL;
+	}
+	spank_getenv(spank, "PATH", path, sizeof(path));
+	spank_get_item(spank, S_TASK_GLOBAL_ID, &task);
+	if (!words[1] || !program_is_multi(program_path(words[0], path), words[1], task))
+		return words;
+	slurm_error(
+		"lwvmm: guest %s: --multi-prog: Slurm lets nobody replace its programs: srun a "
+		"script that looks at SLURM_PROCID, or say --lwvmm=off",
+		task_guest);
+	return NULL;
+}
+
+/* What lwvmm-task takes out of the task's environment again. */
+static bool task_tell(spank_t spank, const char *program)
+{
+	char label[48] = "";
+
 	cores_pass(spank);
+	if (settings.account_dir)
+		account_label(spank, label, sizeof(label));
+	spank_setenv(spank, TASK_ENV_LABEL, label, 1);
 	spank_setenv(spank, TASK_ENV_BIND_TYPE, bind_type, 1);
 	spank_setenv(spank, TASK_ENV_BIND_LIST, bind_list, 1);
-	if (spank_setenv(spank, TASK_ENV_GUEST, guest, 1) != ESPANK_SUCCESS ||
-		spank_setenv(spank, TASK_ENV_PROGRAM, words[0], 1) != ESPANK_SUCCESS ||
-		spank_setenv(spank, TASK_ENV_LWVMM, lwvmm_file, 1) != ESPANK_SUCCESS ||
-		(strcmp(config_dir, CONFIG_DIR) != 0 &&
-			spank_setenv(spank, TASK_ENV_CONFIG, config_dir, 1) !=
-				ESPANK_SUCCESS)) {
-		slurm_error("lwvmm: guest %s: the task's environment has no room", guest);
+	return spank_setenv(spank, TASK_ENV_GUEST, task_guest, 1) == ESPANK_SUCCESS &&
+	       spank_setenv(spank, TASK_ENV_PROGRAM, program, 1) == ESPANK_SUCCESS &&
+	       spank_setenv(spank, TASK_ENV_LWVMM, settings.lwvmm_file, 1) == ESPANK_SUCCESS &&
+	       (!strcmp(settings.config_dir, SETTINGS_CONFIG_DIR) ||
+		       spank_setenv(spank, TASK_ENV_CONFIG, settings.config_dir, 1) ==
+			       ESPANK_SUCCESS);
+}
+
+int slurm_spank_task_init(spank_t spank, int argc, char **argv)
+{
+	char **words;
+
+	if (!task_guest[0])
+		return 0;
+	words = words_find(spank);
+	if (!words)
+		return -1;
+	if (!task_tell(spank, words[0])) {
+		slurm_error("lwvmm: guest %s: the task's environment has no room", task_guest);
 		return -1;
 	}
-	words[0] = (char *)task_file;
+	words[0] = (char *)settings.task_file;
+	return 0;
+}
+
+/* slurmstepd, as root, has collected the task. */
+int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
+{
+	char guest[NAME_SIZE];
+
+	if (is_task(spank) && guest_find(guest) == 1)
+		account_task(spank, guest);
 	return 0;
 }

@@ -6,21 +6,20 @@
 #include "integrations/slurm/task.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "integrations/slurm/bind.h"
+#include "integrations/slurm/program.h"
 
 #define FAILED    125 /* as lwvmm's own */
-#define MAX_WORDS 10  /* before the program's, and the NULL */
+#define MAX_WORDS 12  /* before the program's, and the NULL */
 
 static int fail(const char *what, const char *why)
 {
-	fprintf(stderr, "lwvmm-task: %s: %s\n", what, why);
+	fprintf(stderr, "lwvmm: %s: %s\n", what, why);
 	return FAILED;
 }
 
@@ -33,37 +32,12 @@ static const char *take(const char *name)
 	return value;
 }
 
-/*
- * slurmstepd would make the program's word a path now, by PATH or by the working directory,
- * which is what the program then sees as its name.
- */
-static const char *path_of(const char *program)
-{
-	static char path[PATH_MAX];
-	const char *at = getenv("PATH");
-	struct stat st;
+struct task {
+	const char *guest, *program, *lwvmm, *label;
+	struct bind_words bind;
+};
 
-	if (program[0] == '.' && getcwd(path, sizeof(path) - 1)) {
-		size_t len = strlen(path);
-
-		snprintf(path + len, sizeof(path) - len, "/%s", program);
-		return path;
-	}
-	if (strchr(program, '/'))
-		return program;
-	while (at && *at) {
-		int len = (int)strcspn(at, ":");
-
-		snprintf(path, sizeof(path), "%.*s/%s", len, at, program);
-		if (!stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK))
-			return path;
-		at += len + (at[len] == ':');
-	}
-	return program; /* lwvmm says that it is not there */
-}
-
-static void become(const char *lwvmm, const char *guest, const char *program, char **rest,
-	const struct bind_words *bind)
+static void become(const struct task *task, const char *path, char **rest)
 {
 	char cpus[256];
 	unsigned n = 0, nrest = 0;
@@ -76,8 +50,8 @@ static void become(const char *lwvmm, const char *guest, const char *program, ch
 		return;
 	words[n++] = "lwvmm";
 	words[n++] = "exec";
-	words[n++] = (char *)guest;
-	if (bind_cpus(bind, cpus, sizeof(cpus))) {
+	words[n++] = (char *)task->guest;
+	if (bind_cpus(&task->bind, cpus, sizeof(cpus))) {
 		words[n++] = "--bind";
 		words[n++] = "none";
 	}
@@ -85,27 +59,58 @@ static void become(const char *lwvmm, const char *guest, const char *program, ch
 		words[n++] = "--cores";
 		words[n++] = cpus;
 	}
+	if (task->label && task->label[0]) {
+		words[n++] = "--label";
+		words[n++] = (char *)task->label;
+	}
 	words[n++] = "--";
-	words[n++] = (char *)path_of(program);
+	words[n++] = (char *)path;
 	memcpy(words + n, rest, nrest * sizeof(*words));
-	execv(lwvmm, words);
+	execv(task->lwvmm, words);
 	free(words);
+}
+
+/* What slurmstepd says of a program that it cannot execute, and the status that it ends with.
+ */
+static int refuse(const char *path, const char *line, int err)
+{
+	const char *node = getenv("SLURMD_NODENAME");
+
+	if (line[0])
+		fprintf(stderr, "slurmstepd-%s: error: execve(): bad interpreter(%s): %s\n",
+			node ? node : "", line, strerror(err));
+	else
+		fprintf(stderr, "slurmstepd-%s: error: execve(): %s: %s\n", node ? node : "",
+			path, strerror(err));
+	return err;
 }
 
 int main(int argc, char **argv)
 {
-	const char *guest = take(TASK_ENV_GUEST), *program = take(TASK_ENV_PROGRAM);
-	const char *lwvmm = take(TASK_ENV_LWVMM);
-	struct bind_words bind = {
-		.type = take(TASK_ENV_BIND_TYPE),
-		.list = take(TASK_ENV_BIND_LIST),
-		.localid = getenv("SLURM_LOCALID"),
-		.cores = take(TASK_ENV_CORES),
-		.cpus = take(TASK_ENV_CPUS),
+	struct task task = {
+		.guest = take(TASK_ENV_GUEST),
+		.program = take(TASK_ENV_PROGRAM),
+		.lwvmm = take(TASK_ENV_LWVMM),
+		.label = take(TASK_ENV_LABEL),
+		.bind =
+			{
+				.type = take(TASK_ENV_BIND_TYPE),
+				.list = take(TASK_ENV_BIND_LIST),
+				.localid = getenv("SLURM_LOCALID"),
+				.cores = take(TASK_ENV_CORES),
+				.cpus = take(TASK_ENV_CPUS),
+			},
 	};
+	char line[PROGRAM_HEAD];
+	const char *path;
+	int err;
 
-	if (argc < 1 || !guest || !program || !lwvmm)
+	if (argc < 1 || !task.guest || !task.program || !task.lwvmm)
 		return fail("no task", "this is started by Slurm, with lwvmm's plug-in");
-	become(lwvmm, guest, program, argv + 1, &bind);
-	return fail(lwvmm, strerror(errno));
+	path = program_path(task.program, getenv("PATH"));
+	err = program_refused(path, line);
+	if (err)
+		return refuse(path, line, err);
+	become(&task, path, argv + 1);
+	return fail(task.lwvmm, strerror(errno));
 }

@@ -139,7 +139,8 @@ static void hypercall(u32 op)
 	case ABI_HC_PT_FILL:
 		for (u64 i = 0, *entry = gpa_to_ptr(arg[0]); i < arg[1]; i++)
 			if (!(entry[i] & ABI_PTE_POPULATED))
-				entry[i] = arg[2] + i * PAGE_SIZE;
+				entry[i] = arg[2] + i * (arg[2] & ABI_PTE_LARGE ? BLOCK_SIZE
+										: PAGE_SIZE);
 		break;
 	case ABI_HC_PT_CLEAR:
 		clear(gpa_to_ptr(arg[0]), arg[1]);

@@ -147,6 +147,19 @@ static void split(void)
 	MUST(ret || !v || v->start == va_of(page));
 }
 
+static void cut(void)
+{
+	u64 first = rnd(PAGES), most = first + 1 + rnd(20), end = MIN(most, (u64)PAGES);
+	s64 ret = vma_hole(&mm, va_of(first), va_of(end));
+
+	MUST(ret == 0 || (no_memory && ret == -ENOMEM));
+	if (ret)
+		return;
+	vma_cut(&mm, va_of(first), va_of(end));
+	for (u64 page = first; page < end; page++)
+		model[page].mapped = false;
+}
+
 static void take_out(void)
 {
 	struct vma *v = vma_find_above(&mm, va_of(rnd(PAGES)));
@@ -198,7 +211,7 @@ int main(int argc, char **argv)
 	state = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 	for (u64 i = 0; i < steps; i++) {
 		static void (*const calls[])(void) = {
-			add, add, add, split, split, take_out, take_out, merge, change};
+			add, add, add, split, split, cut, cut, take_out, merge, change};
 
 		no_memory = rnd(8) == 0;
 		calls[rnd(ARRAY_SIZE(calls))]();

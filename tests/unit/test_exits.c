@@ -165,6 +165,16 @@ START_TEST(test_page_table_entries)
 	ck_assert_uint_eq(entry[1] | entry[2] | entry[3], 0);
 	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0x108, 3, 0), 0);
 	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0xf8, 3, 0), 2LL << 32 | 1);
+
+	/* Large leaves are 2 MiB apart. */
+	ck_assert_int_eq(call(ABI_HC_PT_CLEAR, 0x100, 4, 0), 0);
+	memset(&ram[1][0x100], 0, sizeof(entry));
+	ck_assert_int_eq(call(ABI_HC_PT_FILL, 0x100, 3, 0x600281), 0);
+	memcpy(entry, &ram[1][0x100], sizeof(entry));
+	ck_assert_uint_eq(entry[0], 0x600281);
+	ck_assert_uint_eq(entry[1], 0x800281);
+	ck_assert_uint_eq(entry[2], 0xa00281);
+	ck_assert_uint_eq(entry[3], 0);
 }
 END_TEST
 

@@ -150,6 +150,7 @@ static union {
 	struct proto_welcome welcome;
 	struct proto_guest guest;
 	struct proto_account account;
+	struct proto_tally tally;
 } got;
 
 /* The next packet's type; 0: end of file, -1: nothing. */
@@ -197,6 +198,8 @@ static void query_works(void)
 }
 
 /* A proxy in a process of its own that does nothing; `deaf` to SIGTERM. */
+static const char *label = ""; /* of the next */
+
 static pid_t proxy_fork(bool deaf, int *ready)
 {
 	int fd[2];
@@ -210,6 +213,7 @@ static pid_t proxy_fork(bool deaf, int *ready)
 
 		signal(SIGTERM, deaf ? SIG_IGN : SIG_DFL);
 		hello = hello_of_us();
+		strcpy(hello.label, label);
 		send(sock, &hello, sizeof(hello), 0);
 		if (write(fd[1], "x", 1) == 1)
 			pause();
@@ -337,6 +341,93 @@ START_TEST(stat_sums_up)
 	ck_assert_uint_eq(got.account.core[1].exits, 100);
 	ck_assert_uint_eq(got.account.core[1].faults, 6);
 	ck_assert_uint_eq(got.account.node[0].free, 20);
+}
+END_TEST
+
+/* Of a killed program, when the LWK is done with it, with what its child has used. */
+START_TEST(tally_is_told_once_after_the_end)
+{
+	struct proto_ask_ended ask = {PROTO_ENDED, PROTO_VERSION, "7.0.1"};
+	struct proto_hello child = hello_of_us();
+	struct abi_proc *proc = vm.share->proc;
+	int ready, sock, asks;
+	pid_t pid;
+
+	vm.share->time.mult = 1ULL << 32;
+	label = ask.label;
+	pid = proxy_fork(false, &ready);
+	proc[0].state = ABI_PROC_RUNNING;
+	proc[0].dead_cpu_tsc = 1000;
+	proc[0].dead_local = 10;
+	proc[0].memory_peak = 4096;
+	child.tally = 1;
+	sock = come();
+	send(sock, &child, sizeof(child), 0);
+	turn();
+	ck_assert_int_eq(next(sock, NULL), PROTO_WELCOME);
+	ck_assert_uint_eq(got.welcome.tally, 1);
+	proc[1].dead_cpu_tsc = 200;
+	proc[1].dead_forwarded = 3;
+	proc[1].memory_peak = 8192;
+	asks = come();
+	send(asks, &ask, sizeof(ask), 0);
+	turn();
+	ck_assert_int_eq(next(asks, NULL), -1);
+	ck_assert_int_eq(server_wait_ms(server), 1);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	turn();
+	ck_assert_uint_eq(proc[0].state, ABI_PROC_GONE);
+	ck_assert_int_eq(next(asks, NULL), -1);
+	proc[0].dead_cpu_tsc = 1500;
+	proc[0].state = ABI_PROC_FREE;
+	turn();
+	ck_assert_int_eq(next(asks, NULL), PROTO_TALLY);
+	ck_assert_uint_eq(got.tally.known, 1);
+	ck_assert_uint_eq(got.tally.ended, 1);
+	ck_assert_uint_eq(got.tally.used.cpu_ns, 1700);
+	ck_assert_uint_eq(got.tally.used.local, 10);
+	ck_assert_uint_eq(got.tally.used.forwarded, 3);
+	ck_assert_uint_eq(got.tally.used.mem_peak, 8192);
+	asks = come();
+	send(asks, &ask, sizeof(ask), 0);
+	turn();
+	ck_assert_int_eq(next(asks, NULL), PROTO_TALLY);
+	ck_assert_uint_eq(got.tally.known, 0);
+}
+END_TEST
+
+/* The index has another owner before anybody asks. */
+START_TEST(tally_outlives_the_index)
+{
+	struct proto_ask_ended ask = {PROTO_ENDED, PROTO_VERSION, "7.0.1"};
+	struct proto_hello other = hello_of_us();
+	struct abi_proc *proc = vm.share->proc;
+	int ready, sock, asks;
+	pid_t pid;
+
+	vm.share->time.mult = 1ULL << 32;
+	label = ask.label;
+	pid = proxy_fork(false, &ready);
+	proc[0].state = ABI_PROC_RUNNING;
+	proc[0].dead_cpu_tsc = 1000;
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	turn();
+	proc[0].state = ABI_PROC_FREE;
+	sock = come();
+	send(sock, &other, sizeof(other), 0);
+	turn();
+	ck_assert_int_eq(next(sock, NULL), PROTO_WELCOME);
+	ck_assert_uint_eq(got.welcome.proc, 0);
+	ck_assert_uint_eq(got.welcome.tally, 0);
+	proc[0].dead_cpu_tsc = 77;
+	asks = come();
+	send(asks, &ask, sizeof(ask), 0);
+	turn();
+	ck_assert_int_eq(next(asks, NULL), PROTO_TALLY);
+	ck_assert_uint_eq(got.tally.ended, 1);
+	ck_assert_uint_eq(got.tally.used.cpu_ns, 1000);
 }
 END_TEST
 
@@ -572,6 +663,8 @@ int main(void)
 	tcase_add_test(tcase, silent_one_is_dropped);
 	tcase_add_test(tcase, too_many_are_turned_away);
 	tcase_add_test(tcase, other_users_are_refused);
+	tcase_add_test(tcase, tally_is_told_once_after_the_end);
+	tcase_add_test(tcase, tally_outlives_the_index);
 	tcase_add_test(tcase, dead_proxy_is_told_to_the_lwk);
 	tcase_add_test(tcase, full_table_is_said);
 	tcase_add_test(tcase, stat_sums_up);

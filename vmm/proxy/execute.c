@@ -233,6 +233,7 @@ static char **resume_words(struct attempt *a, const struct abi_bequest *bequest)
 		.sig_blocked = bequest->sig_blocked,
 		.affinity = bequest->affinity,
 		.timeout_ms = timeout_left(a),
+		.tally = p->welcome.tally,
 		.child = a->alone || p->job->child,
 	};
 	size_t n = 0;

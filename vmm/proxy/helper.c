@@ -286,7 +286,7 @@ void *helper_main(void *proxy)
 		timer_set(p, p->job->opt->timeout_s);
 	}
 	/* A VMM that is not there is seen as the end of file. */
-	mail_hello(p->job->sock, p->job->opt->guest);
+	mail_hello(p->job);
 	loop(p);
 	return NULL;
 }

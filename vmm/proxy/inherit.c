@@ -12,10 +12,10 @@ void inherit_print(const struct inherit *from, char text[INHERIT_TEXT])
 
 	snprintf(text, INHERIT_TEXT,
 		"%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64
-		",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%d",
+		",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx32 ",%d",
 		from->sig_blocked, from->affinity, l[0].soft, l[0].hard, l[1].soft, l[1].hard,
 		l[2].soft, l[2].hard, from->alarm.at_ns, from->alarm.interval_ns,
-		from->timeout_ms, from->child);
+		from->timeout_ms, from->tally, from->child);
 }
 
 bool inherit_parse(const char *text, struct inherit *to)
@@ -24,11 +24,11 @@ bool inherit_parse(const char *text, struct inherit *to)
 	int child;
 	int n = sscanf(text,
 		"%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64
-		",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%d",
+		",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx64 ",%" SCNx32 ",%d",
 		&to->sig_blocked, &to->affinity, &l[0].soft, &l[0].hard, &l[1].soft, &l[1].hard,
 		&l[2].soft, &l[2].hard, &to->alarm.at_ns, &to->alarm.interval_ns,
-		&to->timeout_ms, &child);
+		&to->timeout_ms, &to->tally, &child);
 
 	to->child = child;
-	return n == 12;
+	return n == 13;
 }

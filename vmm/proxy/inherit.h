@@ -18,6 +18,7 @@ struct inherit {
 	struct abi_limit limit[ABI_LIMITS];
 	struct abi_alarm alarm;
 	uint64_t timeout_ms; /* of --timeout, 0: none */
+	uint32_t tally;      /* where what it uses is summed up, 0: nowhere */
 	bool child;          /* not the program that lwvmm was started with */
 };
 

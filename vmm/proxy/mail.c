@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/proxy/inherit.h"
 #include "vmm/proxy/state.h"
 
 int mail_receive(int sock, union mail *mail, int fd[PROTO_MAX_FDS], unsigned *nfds)
@@ -64,7 +65,15 @@ static void command_fill(char text[PROTO_COMMAND_SIZE], char *const *words)
 	}
 }
 
-int mail_hello(int sock, char *const *words)
+/* Whose tally it is: of the program before an execve(), or of which it is a copy. */
+static uint32_t tally_of(const struct proxy_job *job)
+{
+	if (job->inherit)
+		return job->inherit->tally;
+	return job->copy_of ? job->copy_of->common->proxy->welcome.tally : 0;
+}
+
+int mail_hello(const struct proxy_job *job)
 {
 	struct proto_hello hello = {
 		.type = PROTO_HELLO,
@@ -73,10 +82,13 @@ int mail_hello(int sock, char *const *words)
 		.ppid = getppid(),
 		.uid = getuid(),
 		.gid = getgid(),
+		.tally = tally_of(job),
 	};
 
-	command_fill(hello.command, words);
-	return mail_send(sock, &hello, sizeof(hello));
+	if (!job->inherit && !job->copy_of && job->opt->label)
+		snprintf(hello.label, sizeof(hello.label), "%s", job->opt->label);
+	command_fill(hello.command, job->opt->guest);
+	return mail_send(job->sock, &hello, sizeof(hello));
 }
 
 int mail_leave(int sock, bool leaves)

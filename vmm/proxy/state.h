@@ -68,7 +68,7 @@ union mail {
 	struct proto_end end;
 };
 int mail_receive(int sock, union mail *mail, int fd[PROTO_MAX_FDS], unsigned *nfds);
-int mail_hello(int sock, char *const *words);
+int mail_hello(const struct proxy_job *job);
 int mail_end(int sock, uint32_t wait_status);
 /* It is about to execute another program, and the end of file will mean that; or no longer. */
 int mail_leave(int sock, bool leaves);
