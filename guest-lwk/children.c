@@ -9,12 +9,14 @@
  */
 #include "guest-lwk/children.h"
 #include "guest-lwk/abi/syscalls.h"
+#include "guest-lwk/sys_misc.h"
 
 /* More have seldom ended and not been waited for; the oldest are forgotten. */
 #define ENDED     128
 #define EXEC_SECS 10 /* in which the next program has come */
 
-#define WNOWAIT 0x01000000
+#define WNOWAIT      0x01000000
+#define SIGINFO_SIZE 128
 
 struct ended {
 	u32 pid;
@@ -90,7 +92,7 @@ static u32 waited(u32 nr, const u64 arg[6], s64 ret)
 	return !ret && arg[2] && !user_read(&info, arg[2], sizeof(info)) ? (u32)info.pid : 0;
 }
 
-void children_waited(u32 nr, const u64 arg[6], s64 ret)
+static void account(u32 nr, const u64 arg[6], s64 ret)
 {
 	struct process *proc = current_thread()->proc;
 	bool keep = nr == ABI_NR_waitid && arg[3] & WNOWAIT;
@@ -108,6 +110,30 @@ void children_waited(u32 nr, const u64 arg[6], s64 ret)
 		children_timeval(times.own + times.children, user);
 		user_write(usage, user, sizeof(user));
 	}
+}
+
+/*
+ * Where the host says which child it was if the program does not ask: below its red zone, where
+ * a signal's frame might lie as well. 0: there is no room.
+ */
+static u64 told_at(struct thread *t)
+{
+	u64 at = ALIGN_DOWN(thread_regs(t)->rsp - 128 - SIGINFO_SIZE, 16);
+
+	return mm_check(t->proc, at, SIGINFO_SIZE, ABI_PROT_R | ABI_PROT_W) ? at : 0;
+}
+
+s64 children_wait(u32 nr, const u64 arg[6])
+{
+	u64 call[6];
+
+	memcpy(call, arg, sizeof(call));
+	if (nr == ABI_NR_waitid && !call[2])
+		call[2] = told_at(current_thread());
+	s64 ret = syscall_forward(nr, call);
+
+	account(nr, call, ret);
+	return ret;
 }
 
 void children_timeval(u64 tsc, u64 timeval[2])

@@ -14,9 +14,9 @@ struct cpu_times {
 void children_ended(const struct process *proc);
 /* What the last program of this pid had, before an execve(). */
 void children_exec(u32 pid, struct cpu_times *times);
-/* wait4() or waitid() of the current process has answered: the usage that it tells is made the
- * program's, and counts. */
-void children_waited(u32 nr, const u64 arg[6], s64 ret);
+/* wait4() and waitid() by the host: the usage that they tell is made the program's, and counts.
+ */
+s64 children_wait(u32 nr, const u64 arg[6]);
 /* Seconds and microseconds. */
 void children_timeval(u64 tsc, u64 timeval[2]);
 

@@ -11,6 +11,7 @@
 #include "guest-lwk/pt.h"
 #include "guest-lwk/pt_leaves.h"
 #include "guest-lwk/pt_window.h"
+#include "guest-lwk/sys.h"
 #include "guest-lwk/vma.h"
 
 /*
@@ -45,7 +46,8 @@ static u64 blocks_get(struct process *proc, const struct vma *vma, u64 va, u64 w
 		if (mm_warm_drop(proc))
 			continue;
 		slot = mm_slot_create(proc, va, &place);
-		if (!slot && !pmem_wait())
+		proc->mm->starved = !slot && proc->mm->patient;
+		if (!slot && (proc->mm->patient || !pmem_wait()))
 			return 0;
 	}
 	if (slot) {
@@ -148,6 +150,8 @@ static s64 populate(struct process *proc, struct vma *vma, u64 start, u64 end, e
 	return 0;
 }
 
+#define STARVES_NS 1000000 /* until it looks again */
+
 static bool prot_allows(const struct vma *vma, bool write, bool exec)
 {
 	return vma->prot && !(vma->flags & VMA_BEYOND) && (!write || vma->prot & ABI_PROT_W) &&
@@ -166,25 +170,60 @@ static s64 window_fault(struct mm *mm, const struct vma *vma, u64 va, bool allow
 	return entry && !(pt_window_leaf(*entry, va) & PTE_ABSENT) ? 0 : -EAGAIN;
 }
 
-s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
+/* mm.lock is held. */
+static s64 fault(struct process *proc, u64 va, bool write, bool exec)
 {
-	struct mm *mm = proc->mm;
 	s64 ret = -EFAULT;
-
-	if (va >= ABI_USER_END)
-		return -EFAULT;
-	spin_lock(&mm->lock);
 	struct vma *vma = mm_vma(proc, va);
 
 	if (vma && vma->flags & VMA_BEYOND)
 		ret = -ENOMEM;
 	else if (vma && vma->flags & VMA_WINDOW)
-		ret = window_fault(mm, vma, va, prot_allows(vma, write, exec));
+		ret = window_fault(proc->mm, vma, va, prot_allows(vma, write, exec));
 	else if (vma && !(vma->flags & VMA_FIXED_KERNEL))
 		ret = prot_allows(vma, write, exec) ? populate(proc, vma, va, va + 1, TOUCHED)
 						    : -EACCES;
 	else if (vma)
 		ret = -EACCES;
+	return ret;
+}
+
+/*
+ * Blocks were missing and are on their way back: sleeps without mm.lock, and is to be tried
+ * again, for a second in all. A program must not keep a core in the kernel while the janitor
+ * works, or waits for a proxy that is stopped; only what cannot be left half done, or holds
+ * another lock, spins (pmem_wait). mm.lock is held.
+ */
+static bool starves(struct process *proc, u64 *until)
+{
+	struct mm *mm = proc->mm;
+	bool starved = mm->starved;
+
+	mm->starved = false;
+	if (starved && !*until)
+		*until = rdtsc() + machine.tsc_hz;
+	if (!starved || READ_ONCE(proc->exiting) || rdtsc() >= *until || !pmem_comes())
+		return false;
+	spin_unlock(&mm->lock);
+	sleep_deaf(STARVES_NS);
+	spin_lock(&mm->lock);
+	return true;
+}
+
+s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
+{
+	struct mm *mm = proc->mm;
+	u64 until = 0;
+	s64 ret;
+
+	if (va >= ABI_USER_END)
+		return -EFAULT;
+	spin_lock(&mm->lock);
+	do {
+		mm->patient = true;
+		ret = fault(proc, va, write, exec);
+		mm->patient = false;
+	} while (unlikely(ret == -ENOMEM) && starves(proc, &until));
 	spin_unlock(&mm->lock);
 	return ret;
 }
@@ -301,6 +340,16 @@ static bool commits_ever(const struct vma *vma)
 	return vma->prot && !(vma->flags & (VMA_BEYOND | VMA_WINDOW | VMA_FIXED_KERNEL));
 }
 
+static s64 commit_patiently(
+	struct process *proc, struct vma *vma, u64 start, u64 end, enum who who)
+{
+	proc->mm->patient = true;
+	s64 ret = commit(proc, vma, start, end, who);
+
+	proc->mm->patient = false;
+	return ret;
+}
+
 /*
  * GiB by GiB, as the log has room (mm_room, which may give mm.lock up): so each time what is
  * there is looked up. If it has become another thread's meanwhile, that does no harm.
@@ -309,6 +358,7 @@ static s64 commit_parts(struct process *proc, u64 start, u64 end, enum who who,
 	bool (*commits)(const struct vma *vma))
 {
 	bool large = end - start > MM_SMALL;
+	u64 until = 0;
 
 	for (u64 at = start, stop; at < end; at = stop) {
 		if (large && !mm_room(proc))
@@ -323,8 +373,11 @@ static s64 commit_parts(struct process *proc, u64 start, u64 end, enum who who,
 		if (!commits(vma))
 			continue;
 		stop = MIN(stop, ALIGN_DOWN(at, MM_PART) + MM_PART);
-		if (commit(proc, vma, at, stop, who))
+		if (!commit_patiently(proc, vma, at, stop, who))
+			continue;
+		if (!starves(proc, &until))
 			return -ENOMEM;
+		stop = at;
 	}
 	return 0;
 }
@@ -365,55 +418,4 @@ s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vm
 s64 mm_commit_asked(struct process *proc, u64 start, u64 end)
 {
 	return commit_parts(proc, start, end, IN_ADVANCE, commits_now);
-}
-
-static void protect_range(struct mm *mm, u64 start, u64 end, u32 prot)
-{
-	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
-		u64 *entry = pt_granule(mm, g, false);
-
-		if (!entry)
-			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-		else if (*entry)
-			pt_protect(entry, MAX(g, start), MIN(g + BLOCK_SIZE, end), prot);
-	}
-}
-
-s64 mm_rights(struct process *proc, u64 start, u64 end, u32 prot)
-{
-	struct mm *mm = proc->mm;
-	bool flush = false;
-
-	for (u64 at = start; at < end;) {
-		struct vma *vma = vma_find(mm, at);
-
-		if (!vma || vma->flags & VMA_FIXED_KERNEL)
-			return -ENOMEM;
-		if (vma->flags & VMA_NOWRITE && prot & ABI_PROT_W)
-			return -EACCES;
-		at = vma->end;
-	}
-	/* All that may want memory, but for what is committed: then nothing has changed if
-	 * there is none. */
-	if (vma_split(mm, start) || vma_split(mm, end) || pt_split(mm, start) ||
-		pt_split(mm, end))
-		return -ENOMEM;
-	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end; vma = vma->next) {
-		/* What only gains rights faults once and is found good (mm_fault). */
-		flush |= vma->prot & ~prot;
-		vma_change(mm, vma, prot, vma->flags);
-	}
-	protect_range(mm, start, end, prot);
-	if (flush)
-		mm_flush(mm);
-	for (struct vma *vma = vma_find(mm, start); vma && vma->start <= end; vma = vma->next)
-		vma = vma_merge(mm, vma);
-	return 0;
-}
-
-s64 mm_protect(struct process *proc, u64 start, u64 end, u32 prot)
-{
-	s64 ret = mm_rights(proc, start, end, prot);
-
-	return ret ? ret : mm_commit_asked(proc, start, end);
 }

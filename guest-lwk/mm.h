@@ -84,6 +84,9 @@ struct mm {
 	struct mm_waiter *waiters;
 	struct attach *attached; /* System V shared memory (mm_shm.c) */
 	bool touch;              /* default commit mode */
+	/* Who commits does not spin for blocks that are on their way back, and is told when
+	 * there are: it sleeps. */
+	bool patient, starved;
 	bool watch; /* blocks committed on request show if they were touched (mm_policy.c) */
 	struct mempolicy *policies; /* of vmas, by number (mempolicy.h) */
 };
@@ -97,7 +100,7 @@ void mm_destroy(struct process *proc); /* all threads gone; blocks go to the rec
 /*
  * A page fault of the program (or of the kernel on its behalf): 0 when it was made good,
  * -EFAULT (nothing mapped there), -EACCES (not with this protection), -ENOMEM (none left, or
- * VMA_BEYOND), -EAGAIN (mm_window_wait() knows).
+ * VMA_BEYOND), -EAGAIN (mm_window_wait() knows). It may sleep.
  */
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec);
 /*
@@ -111,9 +114,9 @@ u64 mm_gpa(struct process *proc, u64 va, bool write);
 /*
  * The work behind the calls; lengths and addresses are whole pages, mm.lock is held.
  * mm_mmap: addr 0: anywhere, else what is there must be unmapped already. MM_POPULATE: commit
- * whatever the mode. What commits much may give the lock up meanwhile (mm_room): mm_mmap, but
- * with MM_AT_ONCE, and mm_protect and mm_commit_asked. mm_rights is mm_protect without
- * committing.
+ * whatever the mode. What commits may give the lock up meanwhile (mm_room, or because blocks
+ * are missing): mm_mmap, but with MM_AT_ONCE, and mm_protect and mm_commit_asked. mm_rights is
+ * mm_protect without committing.
  */
 enum { MM_POPULATE = 1, MM_AT_ONCE = 2 };
 s64 mm_mmap(struct process *proc, u64 addr, u64 len, u32 prot, u32 flags, u32 vma_flags);
@@ -133,7 +136,11 @@ void mm_warm_release(struct process *proc, u64 *entry, u64 granule);
 /* Whole granules of [start, end) that were committed and never touched give their blocks back.
  */
 void mm_untouched_release(struct process *proc, u64 start, u64 end);
-void mm_discard(struct process *proc, u64 start, u64 end);
+/* How far it went: it zeroes so much at a time. (A fuzzed build has its own.) */
+#ifndef MM_DISCARD
+#define MM_DISCARD (64ULL << 20)
+#endif
+u64 mm_discard(struct process *proc, u64 start, u64 end);
 /* mm_fork.c: [start, end), which lies in vma, gets these flags of VMA_NOFORK and VMA_WIPE
  * instead of those. -ENOMEM; -EINVAL: a part of a huge page. */
 s64 mm_set_fork(struct mm *mm, const struct vma *vma, u64 start, u64 end, u32 give, u32 take);

@@ -175,6 +175,15 @@ static s64 detach(struct process *proc, u64 start, u64 end)
 	return ret;
 }
 
+static struct attach **attach_find(struct mm *mm, u64 addr)
+{
+	struct attach **at = &mm->attached;
+
+	while (*at && (*at)->va != addr)
+		at = &(*at)->next;
+	return at;
+}
+
 s64 sys_shmdt(u64 addr)
 {
 	struct process *proc = current_thread()->proc;
@@ -183,11 +192,14 @@ s64 sys_shmdt(u64 addr)
 	s64 ret = -EINVAL;
 
 	spin_lock(&mm->lock);
-	for (at = &mm->attached; (a = *at) && a->va != addr; at = &a->next)
-		;
+	/* A fork that we wait for copies it: so it is in the list until then, and may not be
+	 * any more afterwards. */
+	do {
+		at = attach_find(mm, addr);
+		a = *at;
+	} while (a && mm_window_settle(proc, addr, addr + a->len));
 	if (a) {
 		*at = a->next;
-		mm_window_settle(proc, addr, addr + a->len);
 		ret = detach(proc, addr, addr + a->len);
 		kmem_free(a, sizeof(*a));
 	}

@@ -9,6 +9,7 @@
 #include "guest-lwk/pmem.h"
 #include "guest-lwk/process.h"
 #include "guest-lwk/pt_window.h"
+#include "guest-lwk/sched.h"
 #include "guest-lwk/vma.h"
 
 #define PROT_MASK  7
@@ -217,17 +218,18 @@ enum {
 	MADV_POPULATE_WRITE = 23
 };
 
-/* mm.lock is held. [start, end) lies in vma. */
+/* mm.lock is held. [start, *stop) lies in vma; *stop becomes how far it went. */
 static s64 part_advise(
-	struct process *proc, const struct vma *vma, u64 start, u64 end, u64 advice)
+	struct process *proc, const struct vma *vma, u64 start, u64 *stop, u64 advice)
 {
 	struct mm *mm = proc->mm;
+	u64 end = *stop;
 
 	switch (advice) {
 	case MADV_DONTNEED:
 		if (vma->flags & VMA_FIXED_KERNEL)
 			return -EINVAL;
-		mm_discard(proc, start, end);
+		*stop = mm_discard(proc, start, end);
 		return 0;
 	case MADV_DONTFORK:
 		return mm_set_fork(mm, vma, start, end, VMA_NOFORK, 0);
@@ -245,6 +247,14 @@ static s64 part_advise(
 	}
 }
 
+/* Others want mm.lock, and the core. */
+static void step_over(struct process *proc)
+{
+	spin_unlock(&proc->mm->lock);
+	host_breathe();
+	spin_lock(&proc->mm->lock);
+}
+
 /* What is mapped gets the advice, whatever is missing in between. */
 static s64 range_advise(struct process *proc, u64 addr, u64 len, u64 advice)
 {
@@ -259,11 +269,13 @@ static s64 range_advise(struct process *proc, u64 addr, u64 len, u64 advice)
 			missing = -ENOMEM;
 		if (start >= addr + len)
 			break;
-		s64 ret = part_advise(proc, vma, start, end, advice);
+		at = end;
+		s64 ret = part_advise(proc, vma, start, &at, advice);
 
 		if (ret)
 			return ret;
-		at = end;
+		if (at < end)
+			step_over(proc);
 	}
 	return missing;
 }

@@ -332,17 +332,25 @@ s64 mm_unmap(struct process *proc, u64 start, u64 end)
 
 /* madvise(MADV_DONTNEED): what is populated in [start, end) reads as zero again, but for the
  * window, which keeps what the file has. */
-void mm_discard(struct process *proc, u64 start, u64 end)
+u64 mm_discard(struct process *proc, u64 start, u64 end)
 {
 	struct mm *mm = proc->mm;
+	u64 zeroed = 0;
 
 	for (u64 g = ALIGN_DOWN(start, BLOCK_SIZE); g < end; g += BLOCK_SIZE) {
 		u64 *entry = pt_granule(mm, g, false);
 		u64 s = MAX(g, start), e = MIN(g + BLOCK_SIZE, end);
 
-		if (!entry)
+		if (!entry) {
 			g = ALIGN_DOWN(g, GIB_SIZE) + GIB_SIZE - BLOCK_SIZE;
-		else if (*entry && !pt_is_window(*entry))
-			pmem_zero(pt_block(*entry) + (s & (BLOCK_SIZE - 1)), e - s);
+			continue;
+		}
+		if (!*entry || pt_is_window(*entry))
+			continue;
+		if (zeroed >= MM_DISCARD)
+			return s;
+		pmem_zero(pt_block(*entry) + (s & (BLOCK_SIZE - 1)), e - s);
+		zeroed += e - s;
 	}
+	return end;
 }

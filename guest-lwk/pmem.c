@@ -388,14 +388,21 @@ void pmem_free_window(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos)
 	reclaim_ring();
 }
 
+bool pmem_comes(void)
+{
+	if (!READ_ONCE(pending_bytes))
+		return false;
+	outl(ABI_PORT_BELL, ABI_BELL_VMM);
+	return true;
+}
+
 bool pmem_wait(void)
 {
 	u64 until = rdtsc() + machine.tsc_hz;
 	bool came = false;
 
-	if (!READ_ONCE(pending_bytes))
+	if (!pmem_comes())
 		return false;
-	outl(ABI_PORT_BELL, ABI_BELL_VMM);
 	while (!came && rdtsc() < until && READ_ONCE(pending_bytes)) {
 		cpu_pause();
 		spin_lock(&pmem_lock);

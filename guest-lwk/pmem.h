@@ -47,8 +47,11 @@ u64 pmem_free_blocks(void);
 bool pmem_has_gib(void);
 /* One 1 GiB block; waits for the janitor if it has one. 0: none. */
 u64 pmem_alloc_gib(const struct placement *place);
-/* Waits for the janitor if blocks are on their way back; true if trying again makes sense. */
+/* Spins for the janitor if blocks are on their way back, a second at most, for who cannot
+ * sleep: true if trying again makes sense. */
 bool pmem_wait(void);
+/* For who can: are there any? The janitor is told. */
+bool pmem_comes(void);
 /* Gives [gpa, gpa+len) back by way of the reclaim ring (share.h). */
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
 /* One more reference to each page of the window in [gpa, gpa+len), which somebody has and does

@@ -181,11 +181,9 @@ static s64 call_any(u64 nr, const u64 arg[6])
 		this_core()->share->n_syscalls_local++;
 		return 0;
 	}
-	s64 ret = syscall_forward((u32)nr, arg);
-
 	if (unlikely(nr == ABI_NR_wait4 || nr == ABI_NR_waitid))
-		children_waited((u32)nr, arg, ret);
-	return ret;
+		return children_wait((u32)nr, arg);
+	return syscall_forward((u32)nr, arg);
 }
 
 /* Not at once: forwarded, refused, or somebody is traced. */

@@ -453,15 +453,18 @@ on CPU 1, may use 2' exec_apart
 	program_build vmcopy static
 	check exec-copy-between 0 'ok whole
 ok scattered
+ok ample
 ok refused
 stopped: ok whole
 stopped: ok scattered
+stopped: ok ample
 stopped: ok refused
 gone: errno 3)' exec_copy_between
 	check exec-copy-stopped 0 'signal: 130
 continued: 0
 ok whole
 ok scattered
+ok ample
 ok refused' exec_copy_stopped
 	check exec-killed 7 'killed: 137
 after it: 4' exec_killed

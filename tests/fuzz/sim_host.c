@@ -7,6 +7,8 @@
 #include "guest-lwk/abi/layout.h"
 #include "guest-lwk/fwd.h"
 #include "guest-lwk/kmem.h"
+#include "guest-lwk/sched.h"
+#include "guest-lwk/sys.h"
 #include "tests/fuzz/mm_model.h"
 #include "tests/fuzz/sim.h"
 
@@ -208,6 +210,19 @@ u64 log_append(struct process *proc, u32 op, u64 va, u64 len, u64 gpa)
 bool log_drains(const struct process *proc)
 {
 	return proc;
+}
+
+/* For blocks that the janitor has: it is told before. */
+void sleep_deaf(u64 ns)
+{
+	if (!ns || sim_proc.mm->lock.held)
+		sim_fail("a thread sleeps with mm.lock");
+}
+
+void host_breathe(void)
+{
+	if (sim_proc.mm->lock.held)
+		sim_fail("others get the core, and mm.lock is held");
 }
 
 /* Who asks must look again. */

@@ -149,7 +149,7 @@ static void split(void)
 
 static void cut(void)
 {
-	u64 first = rnd(PAGES), end = MIN(first + 1 + rnd(20), (u64)PAGES);
+	u64 first = rnd(PAGES), most = first + 1 + rnd(20), end = MIN(most, (u64)PAGES);
 	s64 ret = vma_hole(&mm, va_of(first), va_of(end));
 
 	MUST(ret == 0 || (no_memory && ret == -ENOMEM));

@@ -176,6 +176,30 @@ START_TEST(waiters_are_woken)
 }
 END_TEST
 
+/* In the child of a vfork(): a record that the LWK may be writing over is not taken for one. */
+START_TEST(a_child_follows)
+{
+	uint64_t pos = append(ABI_LOG_MAP, VA, BLOCK, BLOCK), applied = 0;
+
+	memcpy(ram + BLOCK, "hello", sizeof("hello"));
+	ck_assert_int_eq(maplog_follow(&mlog, (uint32_t)getpid(), gettid(), &applied, pos), 0);
+	ck_assert_uint_eq(applied, 1);
+	ck_assert_uint_eq(proc.log_applied, 0);
+	ck_assert_str_eq((char *)VA, "hello");
+	for (unsigned i = 0; i < ABI_LOG_RECORDS - 1; i++)
+		pos = append(ABI_LOG_UNMAP, VA, BLOCK, 0);
+	ck_assert_int_eq(
+		maplog_follow(&mlog, (uint32_t)getpid(), gettid(), &applied, applied + 1), 0);
+	ck_assert(!mapped(VA));
+	/* Its place is the next that is written. */
+	append(ABI_LOG_UNMAP, VA, BLOCK, 0);
+	append(ABI_LOG_UNMAP, VA, BLOCK, 0);
+	ck_assert_int_eq(
+		maplog_follow(&mlog, (uint32_t)getpid(), gettid(), &applied, pos), -EFAULT);
+	ck_assert_uint_eq(applied, 2);
+}
+END_TEST
+
 START_TEST(acknowledge_then_close)
 {
 	append(ABI_LOG_MAP, VA, BLOCK, 0);
@@ -207,6 +231,7 @@ int main(void)
 	tcase_add_test(tc, a_position_that_is_not_there);
 	tcase_add_test(tc, a_copy);
 	tcase_add_loop_test(tc, waiters_are_woken, 0, 12);
+	tcase_add_test(tc, a_child_follows);
 	tcase_add_test(tc, acknowledge_then_close);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -216,18 +216,29 @@ static int extents_open(struct maplog *log, uint32_t pid, int32_t tid)
 	return err;
 }
 
+/*
+ * False: it may have been overwritten, also while it was read. The LWK writes a record's place
+ * and counts it then; so as long as fewer than all places have been counted from this record on
+ * when it has been read, nobody has begun to write there.
+ */
+static bool record_read(const struct maplog *log, uint64_t i, struct abi_log_rec *rec)
+{
+	*rec = log->rec[i % ABI_LOG_RECORDS];
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&log->proc->log_head, __ATOMIC_ACQUIRE) - i < ABI_LOG_RECORDS;
+}
+
 int maplog_follow(
 	const struct maplog *of, uint32_t pid, int32_t tid, uint64_t *applied, uint64_t pos)
 {
 	struct maplog log = *of;
-	int err;
+	int err = extents_open(&log, pid, tid);
 
-	/* Overwritten since: it cannot know any more what has become of the memory. */
-	if (__atomic_load_n(&of->proc->log_head, __ATOMIC_ACQUIRE) - *applied > ABI_LOG_RECORDS)
-		return -EFAULT;
-	err = extents_open(&log, pid, tid);
 	while (!err && *applied < pos) {
-		err = record_apply(&log, &log.rec[*applied % ABI_LOG_RECORDS]);
+		struct abi_log_rec rec;
+
+		/* Else it cannot know any more what has become of the memory. */
+		err = record_read(&log, *applied, &rec) ? record_apply(&log, &rec) : -EFAULT;
 		*applied += !err;
 	}
 	for (unsigned i = 0; i < log.nextents; i++)
