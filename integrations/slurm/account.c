@@ -20,9 +20,7 @@
 #include "integrations/slurm/account_file.h"
 #include "integrations/slurm/settings.h"
 
-#define SLOW_S                                                                                 \
-	1 /* a VMM that takes longer to answer is not asked for the step's other tasks         \
-	   */
+#define SLOW_S 1 /* who answers later is not asked for the step's other tasks */
 
 struct task {
 	uint32_t job, step, task;
