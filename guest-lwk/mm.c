@@ -188,21 +188,28 @@ static s64 fault(struct process *proc, u64 va, bool write, bool exec)
 	return ret;
 }
 
+/* How long a thread has waited for blocks while none came back at all. */
+struct starving {
+	u64 until, came;
+};
+
 /*
  * Blocks were missing and are on their way back: sleeps without mm.lock, and is to be tried
- * again, for a second in all. A program must not keep a core in the kernel while the janitor
- * works, or waits for a proxy that is stopped; only what cannot be left half done, or holds
- * another lock, spins (pmem_wait). mm.lock is held.
+ * again, until none has come back, to anybody, for a second. A program must not keep a core in
+ * the kernel while the janitor works, or waits for a proxy that is stopped; only what cannot be
+ * left half done, or holds another lock, spins (pmem_wait). mm.lock is held.
  */
-static bool starves(struct process *proc, u64 *until)
+static bool starves(struct process *proc, struct starving *s)
 {
 	struct mm *mm = proc->mm;
 	bool starved = mm->starved;
 
 	mm->starved = false;
-	if (starved && !*until)
-		*until = rdtsc() + machine.tsc_hz;
-	if (!starved || READ_ONCE(proc->exiting) || rdtsc() >= *until || !pmem_comes())
+	u64 came = pmem_came();
+
+	if (!s->until || came != s->came)
+		*s = (struct starving){rdtsc() + machine.tsc_hz, came};
+	if (!starved || READ_ONCE(proc->exiting) || rdtsc() >= s->until || !pmem_comes())
 		return false;
 	spin_unlock(&mm->lock);
 	sleep_deaf(STARVES_NS);
@@ -213,7 +220,7 @@ static bool starves(struct process *proc, u64 *until)
 s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 {
 	struct mm *mm = proc->mm;
-	u64 until = 0;
+	struct starving s = {0};
 	s64 ret;
 
 	if (va >= ABI_USER_END)
@@ -223,7 +230,7 @@ s64 mm_fault(struct process *proc, u64 va, bool write, bool exec)
 		mm->patient = true;
 		ret = fault(proc, va, write, exec);
 		mm->patient = false;
-	} while (unlikely(ret == -ENOMEM) && starves(proc, &until));
+	} while (unlikely(ret == -ENOMEM) && starves(proc, &s));
 	spin_unlock(&mm->lock);
 	return ret;
 }
@@ -358,7 +365,7 @@ static s64 commit_parts(struct process *proc, u64 start, u64 end, enum who who,
 	bool (*commits)(const struct vma *vma))
 {
 	bool large = end - start > MM_SMALL;
-	u64 until = 0;
+	struct starving s = {0};
 
 	for (u64 at = start, stop; at < end; at = stop) {
 		if (large && !mm_room(proc))
@@ -375,7 +382,7 @@ static s64 commit_parts(struct process *proc, u64 start, u64 end, enum who who,
 		stop = MIN(stop, ALIGN_DOWN(at, MM_PART) + MM_PART);
 		if (!commit_patiently(proc, vma, at, stop, who))
 			continue;
-		if (!starves(proc, &until))
+		if (!starves(proc, &s))
 			return -ENOMEM;
 		stop = at;
 	}

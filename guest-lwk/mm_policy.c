@@ -151,7 +151,7 @@ s64 mm_set_home(struct process *proc, u64 start, u64 end, u32 home)
 			break;
 	}
 	if (mm->watch && !ret) {
-		mm_untouched_release(proc, start, end);
+		release_parts(proc, start, end);
 		mm_commit_asked(proc, start, end);
 	}
 	struct vma *first = vma_find_above(mm, start);

@@ -24,6 +24,7 @@ static u64 small_bytes[MAX_NODES];       /* how much in those */
 static u32 nranges;
 static u64 total_bytes;
 static u64 pending_bytes; /* in the reclaim ring, not back yet */
+static u64 came_bytes;    /* that have come back, ever */
 
 /* ranges' maps and the rings' ends that are ours. */
 static struct spinlock pmem_lock;
@@ -195,6 +196,7 @@ static bool clean_take(void)
 
 		range_give(rec->gpa, rec->len);
 		pending_bytes -= rec->len;
+		WRITE_ONCE(came_bytes, came_bytes + rec->len);
 	}
 	store_release(&ring->tail, tail);
 	return true;
@@ -394,6 +396,11 @@ bool pmem_comes(void)
 		return false;
 	outl(ABI_PORT_BELL, ABI_BELL_VMM);
 	return true;
+}
+
+u64 pmem_came(void)
+{
+	return READ_ONCE(came_bytes);
 }
 
 bool pmem_wait(void)

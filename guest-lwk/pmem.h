@@ -52,6 +52,8 @@ u64 pmem_alloc_gib(const struct placement *place);
 bool pmem_wait(void);
 /* For who can: are there any? The janitor is told. */
 bool pmem_comes(void);
+/* Bytes that have come back so far, to anybody. */
+u64 pmem_came(void);
 /* Gives [gpa, gpa+len) back by way of the reclaim ring (share.h). */
 void pmem_free(u64 gpa, u64 len, u64 va, u32 proc, u64 log_pos);
 /* One more reference to each page of the window in [gpa, gpa+len), which somebody has and does

@@ -101,6 +101,7 @@ struct process {
 	u64 peers;     /* processes, by index, that it may look into (peer_copy.h) */
 	u32 peers_age; /* abi_share.ids_changes that this is of */
 	struct sighand sighand;
+	struct thread *execs;   /* waits for execve(), NULL: none; under the lock */
 	struct itimers itimers; /* timer.h */
 	u64 dead_cpu_tsc;       /* CPU time of threads that ended */
 	u64 children_tsc;       /* and of children that were waited for (children.h) */

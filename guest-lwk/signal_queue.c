@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest-lwk/signal_queue.h"
+
+#include "guest-lwk/bequest.h"
 #include "guest-lwk/pmem.h"
 
 #define ENTRIES_MAX 4096 /* RLIMIT_SIGPENDING: no program uses up the kernel's memory */
@@ -38,6 +40,7 @@ s64 sigqueue_put(struct process *proc, struct sigpending *p, const struct ksigin
 	if (!entry && info->signo >= SIGRT_FIRST && info->code != SI_USER)
 		return -EAGAIN;
 	WRITE_ONCE(p->set, p->set | SIGMASK(info->signo));
+	bequest_pending(proc);
 	if (!entry)
 		return 0;
 	entry->info = *info;
@@ -80,6 +83,7 @@ void sigqueue_take(struct process *proc, struct sigpending *p, s32 signo, struct
 	}
 	if (!more)
 		WRITE_ONCE(p->set, p->set & ~SIGMASK(signo));
+	bequest_pending(proc);
 	if (found) {
 		*info = found->info;
 		entry_free(proc, found);
@@ -93,6 +97,7 @@ void sigqueue_drop(struct process *proc, struct sigpending *p, u64 set)
 	if (!(p->set & set))
 		return;
 	WRITE_ONCE(p->set, p->set & ~set);
+	bequest_pending(proc);
 	for (struct sigqueue **at = &p->head; *at;) {
 		if (SIGMASK((*at)->info.signo) & set) {
 			entry_free(proc, unlink(p, at, prev));

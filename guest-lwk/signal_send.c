@@ -139,6 +139,11 @@ void signal_from_host(struct process *proc)
 	struct abi_proc *p = proc->share;
 	u64 set = load_acquire(&p->sig_pending);
 
+	if (!set)
+		return;
+	/* Before the bits go, by a locked instruction: who sees one gone sees this, or its end.
+	 */
+	WRITE_ONCE(p->sig_taking, 1);
 	for (; set; set &= set - 1) {
 		s32 signo = (s32)__builtin_ctzll(set) + 1;
 		const struct abi_siginfo *from = &p->sig[signo];
@@ -155,4 +160,5 @@ void signal_from_host(struct process *proc)
 		__atomic_fetch_and(&p->sig_pending, ~SIGMASK(signo), __ATOMIC_RELEASE);
 		signal_send_process(proc, &info);
 	}
+	store_release(&p->sig_taking, 0);
 }

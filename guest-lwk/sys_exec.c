@@ -24,6 +24,32 @@ static u64 ignored_set(const struct sigaction_k *action)
 	return set;
 }
 
+static u64 pending_set(const struct thread *t)
+{
+	return t->signals.pending.set | t->proc->sighand.shared.set;
+}
+
+void bequest_pending(struct process *proc)
+{
+	const struct thread *t = proc->execs;
+
+	if (t)
+		WRITE_ONCE(machine.share->bequest[t->slot].sig_pending, pending_set(t));
+}
+
+/* Of several threads the first: the others' calls fail, or are lost with their threads. */
+static void execs_set(struct thread *t, bool execs)
+{
+	struct process *proc = t->proc;
+
+	if (t->vfork)
+		return;
+	spin_lock(&proc->lock);
+	if (proc->execs == (execs ? NULL : t))
+		proc->execs = execs ? t : NULL;
+	spin_unlock(&proc->lock);
+}
+
 void bequest_fill(struct thread *t)
 {
 	struct abi_bequest *b = &machine.share->bequest[t->slot];
@@ -32,7 +58,9 @@ void bequest_fill(struct thread *t)
 	spin_lock(&proc->lock);
 	b->sig_blocked = t->vfork ? t->vfork->mask : t->signals.blocked;
 	b->sig_ignored = ignored_set(vfork_actions(t));
-	b->sig_pending = t->vfork ? 0 : t->signals.pending.set | proc->sighand.shared.set;
+	b->sig_pending = 0;
+	if (!t->vfork)
+		b->sig_pending = pending_set(t);
 	b->affinity = t->affinity;
 	memcpy(b->limit, proc->limits, sizeof(b->limit));
 	/* A child has none, and keeps none. */
@@ -54,12 +82,16 @@ s64 sys_execveat(u64 folder, u64 path, u64 argv, u64 envp, u64 flags)
 {
 	const u64 arg[6] = {path, argv, envp, folder, flags};
 	struct thread *t = current_thread();
+	s64 ret;
 
+	execs_set(t, true);
 	bequest_fill(t);
 	commit(t->proc, path);
 	commit(t->proc, argv);
 	commit(t->proc, envp);
-	return syscall_proxy(ABI_CALL_EXEC, arg);
+	ret = syscall_proxy(ABI_CALL_EXEC, arg);
+	execs_set(t, false);
+	return ret;
 }
 
 s64 sys_execve(u64 path, u64 argv, u64 envp)

@@ -170,6 +170,28 @@ users_hostile() {
 	users_exec 0
 }
 
+# Whoever may read the file of the name may wait for a lock on it, and have it when the VMM is gone.
+users_reader() {
+	local reader
+	users_said "$users_lwvmm" hand "$service_name" 65534 --for 1
+	setpriv --reuid 4711 --regid 4711 --clear-groups /usr/bin/python3 -c 'if 1:
+		import fcntl, sys, time
+		file = open(sys.argv[1])
+		print("waits", flush=True)
+		fcntl.lockf(file, fcntl.LOCK_SH)
+		print("has it", flush=True)
+		time.sleep(60)' "/run/lwvmm/guest-$service_name" > "$OUT/users.out" 2>&1 &
+	reader=$!
+	wait_for_line "$OUT/users.out" waits
+	as 65534 kill -s KILL "$(users_vmm)"
+	wait_for_line "$OUT/users.out" 'has it' && echo 'has it'
+	users_said "$users_lwvmm" status "$service_name" | head -n 1
+	users_said "$users_lwvmm" hand "$service_name" --back --for 1
+	users_exec 0
+	kill $reader
+	end_of $reader 2> "$OUT/command.err" || true
+}
+
 # Names that a user has taken, in the folder that is open to all, are in nobody's way.
 users_squatted() {
 	"$users_lwvmm" stop "$service_name"
@@ -256,6 +278,9 @@ lwvmm: guest NAME: could not be started anew: see the line before
 0
 not the stopped one
 0' users_hostile
+	check users-reader 0 'has it
+NAME: not running: lwvmm start NAME
+0' users_reader
 	check users-squatted 0 "NAME: not running: lwvmm start NAME
 0
 lwvmm: guest NAME: the name is in use by another user: choose another --name" users_squatted

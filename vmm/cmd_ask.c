@@ -82,16 +82,13 @@ static int no_sense(const char *name, struct problem *problem)
 		"guest %s: its answer makes no sense: is it another version of lwvmm?", name);
 }
 
-int guest_query(
-	const char *name, enum proto_type type, union answer *answer, struct problem *problem)
+static int query(int sock, const char *name, enum proto_type type, union answer *answer,
+	struct problem *problem)
 {
-	int sock = control_connect(name, false, problem);
 	uid_t uid;
 	pid_t pid;
 	int err;
 
-	if (sock < 0)
-		return sock;
 	err = guest_ask(sock, name, type, 0, QUERY_MS, answer, problem);
 	if (!err && type == PROTO_QUERY && control_peer(sock, &pid, &uid))
 		answer->guest.uid = uid; /* whatever it says */
@@ -103,11 +100,27 @@ int guest_query(
 	return no_sense(name, problem);
 }
 
+int guest_query(
+	const char *name, enum proto_type type, union answer *answer, struct problem *problem)
+{
+	int sock = control_connect(name, false, problem);
+
+	return sock < 0 ? sock : query(sock, name, type, answer, problem);
+}
+
+int guest_query_root(const char *name, union answer *answer, struct problem *problem)
+{
+	int sock = control_connect_in(CONTROL_ROOT_DIR, name, false, problem);
+
+	return sock < 0 ? sock : query(sock, name, PROTO_QUERY, answer, problem);
+}
+
 int guest_query_ended(
 	const char *name, const char *label, union answer *answer, struct problem *problem)
 {
 	struct proto_ask_ended packet = {.type = PROTO_ENDED, .version = PROTO_VERSION};
-	int sock = control_connect(name, false, problem);
+	int sock = geteuid() ? control_connect(name, false, problem)
+			     : control_connect_in(CONTROL_ROOT_DIR, name, false, problem);
 	int err;
 
 	if (sock < 0)

@@ -20,6 +20,12 @@ union answer {
 int guest_ask(int sock, const char *name, enum proto_type type, uint32_t timeout_ms,
 	int wait_ms, union answer *answer, struct problem *problem);
 
+/*
+ * QUERY of a guest that root has started: who asks as root what to do, or what to write down,
+ * does not listen to another of that name, which may be anybody's.
+ */
+int guest_query_root(const char *name, union answer *answer, struct problem *problem);
+
 /* Connects, asks QUERY or STAT and checks the answer's bounds. */
 int guest_query(
 	const char *name, enum proto_type type, union answer *answer, struct problem *problem);

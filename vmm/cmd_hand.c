@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -76,23 +77,38 @@ static bool is_unit(const struct request *r, pid_t vmm)
 	return found;
 }
 
-/* Its lock goes with its last breath, after pools and cores are given back. */
-static void gone_wait(const char *name, pid_t vmm)
+/* Its pid as a descriptor; -1: there is none. */
+static int vmm_open(const char *name, pid_t *vmm)
 {
-	for (int ms = 0; ms < GONE_MS && control_root_vmm(name, NULL) == vmm; ms += 10)
-		usleep(10000);
+	int fd;
+
+	*vmm = control_root_vmm(name, NULL);
+	fd = *vmm ? (int)syscall(SYS_pidfd_open, *vmm, 0) : -1;
+	/* Still the one that has the lock: then the descriptor is no other process'. */
+	if (fd < 0 || control_root_vmm(name, NULL) == *vmm)
+		return fd;
+	close(fd);
+	return -1;
 }
 
-static void vmm_kill(const char *name, pid_t vmm)
+/* It ends after pools and cores are given back. */
+static bool is_gone(int vmm, int wait_ms)
 {
-	int fd = (int)syscall(SYS_pidfd_open, vmm, 0);
+	struct pollfd end = {.fd = vmm, .events = POLLIN};
+	int n;
 
-	/* Still the one that has the lock: then the descriptor is no other process'. */
-	if (fd >= 0 && control_root_vmm(name, NULL) == vmm)
-		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-	gone_wait(name, vmm);
-	if (fd >= 0)
-		close(fd);
+	do
+		n = poll(&end, 1, wait_ms);
+	while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
+static void vmm_kill(int vmm)
+{
+	if (is_gone(vmm, 0))
+		return;
+	(void)syscall(SYS_pidfd_send_signal, vmm, SIGKILL, NULL, 0);
+	is_gone(vmm, GONE_MS);
 }
 
 /* Before a guest is ended: is what its file says still a guest? */
@@ -112,21 +128,25 @@ static int start_anew(
 {
 	char unit[CONTROL_NAME_SIZE + 24];
 	char *words[] = {"systemctl", "restart", unit, NULL};
-	pid_t vmm = control_root_vmm(r->name, NULL);
-	int status, err = description_check(r, problem);
+	int status, vmm, err = description_check(r, problem);
+	pid_t pid;
 
 	if (err)
 		return err;
-	if (vmm)
-		hand->unit = is_unit(r, vmm);
+	vmm = vmm_open(r->name, &pid);
+	if (vmm >= 0)
+		hand->unit = is_unit(r, pid);
 	hand->between = true;
 	err = hand_write(hand, r->name, problem);
-	if (err)
+	if (err) {
+		close(vmm);
 		return err;
-	if (vmm && !deaf && !hand->unit && !own_command(r, "stop"))
-		gone_wait(r->name, vmm);
-	if (vmm && (deaf || !hand->unit) && control_root_vmm(r->name, NULL) == vmm)
-		vmm_kill(r->name, vmm);
+	}
+	if (vmm >= 0 && !deaf && !hand->unit && !own_command(r, "stop"))
+		is_gone(vmm, GONE_MS);
+	if (vmm >= 0 && (deaf || !hand->unit))
+		vmm_kill(vmm);
+	close(vmm);
 	snprintf(unit, sizeof(unit), "lwvmm@%s.service", r->name);
 	status = hand->unit ? run("systemctl", words) : own_command(r, "start");
 	hand->between = status != 0;
@@ -185,7 +205,7 @@ static int refuse_other(
 static int hand_out(struct hand *hand, const struct request *r, struct problem *problem)
 {
 	struct problem silent = {0};
-	int err = guest_query(r->name, PROTO_QUERY, &answer, &silent);
+	int err = guest_query_root(r->name, &answer, &silent);
 	uid_t owner = 0;
 
 	control_root_vmm(r->name, &owner);
@@ -195,10 +215,9 @@ static int hand_out(struct hand *hand, const struct request *r, struct problem *
 		return problem_set(problem, -ENOSPC, EXIT_LWVMM_FAILED,
 			"guest %s: %u jobs have it already: wait for one to end", r->name,
 			HAND_MAX_JOBS);
-	if (err && hand->between)
-		return lend(hand, r, false, problem);
-	if (err == -ETIMEDOUT && owner)
-		return lend(hand, r, true, problem);
+	/* A user's that does not answer, or not as it should, is ended whatever it says. */
+	if (err && (hand->between || owner))
+		return lend(hand, r, err == -ETIMEDOUT, problem);
 	if (err) {
 		*problem = silent;
 		return err;
@@ -225,8 +244,11 @@ static int hand_back(struct hand *hand, const struct request *r, struct problem 
 
 	if (!hand_has(hand, r->job) && !hand->between)
 		return 0;
-	err = guest_query(r->name, PROTO_QUERY, &answer, &(struct problem){0});
-	if (hand->between ? err != 0 : lent && (err || answer.guest.uid))
+	err = guest_query_root(r->name, &answer, &(struct problem){0});
+	/* Killed when the guest had been started for the user: it is lent, not between. */
+	if (!err && answer.guest.uid == hand->uid)
+		hand->between = false;
+	if (err ? hand->between || lent : lent && answer.guest.uid)
 		return take_back(hand, r, err == -ETIMEDOUT, problem);
 	hand->between = false;
 	hand_remove(hand, r->job);

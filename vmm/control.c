@@ -82,8 +82,13 @@ static int lock_take(int dir_fd, const char *name, int flags, int *held)
 		}
 		/* Who looks for the dead (ps) has their locks for a moment. */
 		if (filelock_try(fd) && (usleep(1000), filelock_try(fd))) {
-			*held = fd;
-			return -EBUSY;
+			if (filelock_held(fd)) {
+				*held = fd;
+				return -EBUSY;
+			}
+			/* A reader's lock, of whoever; no guest has such a one. Away with it.
+			 */
+			unlinkat(dir_fd, file.text, 0);
 		}
 		if (is_still_there(dir_fd, file.text, fd))
 			return fd;

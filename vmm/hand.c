@@ -46,7 +46,8 @@ int hand_open(struct hand *hand, const char *name, struct problem *problem)
 
 	*hand = (struct hand){.fd = -1};
 	path_of(name, path);
-	mkdir(CONTROL_ROOT_DIR, 0755);
+	if (!mkdir(CONTROL_ROOT_DIR, 0755)) /* the umask may have taken bits away */
+		chmod(CONTROL_ROOT_DIR, 0755);
 	hand->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (hand->fd < 0 || filelock_wait(hand->fd))
 		return problem_set(problem, -errno, EXIT_LWVMM_FAILED,

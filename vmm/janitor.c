@@ -145,26 +145,44 @@ static bool is_free(struct janitor *j, const struct abi_reclaim_rec *rec, uint64
 	return !call_in_flight(j, rec) && !peer_in_flight(j, rec);
 }
 
-static bool give(struct janitor *j, const struct abi_reclaim_rec *rec)
+/*
+ * In pieces: who waits for memory has the first while the rest is zeroed, and an end of the
+ * janitor does not wait for tens of GiB. True when all of it is given, else the record is what
+ * is left.
+ */
+static bool give_ram(struct janitor *j, struct abi_reclaim_rec *rec)
 {
 	struct abi_ring *clean = &j->share->clean;
-	uint64_t tail = __atomic_load_n(&clean->tail, __ATOMIC_ACQUIRE);
 
+	while (rec->len) {
+		uint64_t tail = __atomic_load_n(&clean->tail, __ATOMIC_ACQUIRE);
+		struct abi_reclaim_rec *to = &clean->rec[j->given % ABI_RECLAIM_RECORDS];
+		uint64_t len = rec->len < JANITOR_PIECE ? rec->len : JANITOR_PIECE;
+
+		if (j->given - tail >= ABI_RECLAIM_RECORDS || atomic_load(&j->stop) ||
+			gpa_zero(j->map, gpa(rec->gpa), len))
+			return false;
+		*to = *rec;
+		to->len = len;
+		__atomic_store_n(&clean->head, ++j->given, __ATOMIC_RELEASE);
+		rec->gpa += len;
+		rec->va += len;
+		rec->len -= len;
+		j->bytes += len;
+	}
+	j->blocks++;
+	return true;
+}
+
+static bool give(struct janitor *j, struct abi_reclaim_rec *rec)
+{
 	if (in_window(j, rec)) {
 		window_put(j->window, rec->gpa, rec->len);
 		/* After that: the window's thread sees one of the two. */
 		atomic_fetch_sub(&j->window->owed, 1);
 		return true;
 	}
-	if (j->given - tail >= ABI_RECLAIM_RECORDS)
-		return false;
-	if (gpa_zero(j->map, gpa(rec->gpa), rec->len))
-		return false;
-	clean->rec[j->given % ABI_RECLAIM_RECORDS] = *rec;
-	__atomic_store_n(&clean->head, ++j->given, __ATOMIC_RELEASE);
-	j->blocks++;
-	j->bytes += rec->len;
-	return true;
+	return give_ram(j, rec);
 }
 
 unsigned janitor_step(struct janitor *j)
@@ -174,7 +192,7 @@ unsigned janitor_step(struct janitor *j)
 
 	take(j);
 	for (unsigned i = 0; i < j->npending; i++) {
-		const struct abi_reclaim_rec *rec = &j->pending[i];
+		struct abi_reclaim_rec *rec = &j->pending[i];
 
 		if (!atomic_load(&j->stop) && is_free(j, rec, &nudged) && give(j, rec))
 			atomic_fetch_sub(&j->owed[rec->proc], 1);

@@ -218,8 +218,8 @@ void process_retry(struct server *s, struct client *c)
 	}
 	if (somebody_dying(s) && !late)
 		return;
-	tally_collect(s);
 	c->proc = index_find(s);
+	tally_collect(s); /* also of the row that is free since a moment ago */
 	if (c->proc >= 0) {
 		if (admit(s, c) && late)
 			client_refuse(

@@ -105,7 +105,7 @@ static void linger(int sock, uint64_t end)
 
 	do
 		now = server_now_ms();
-	while (poll(&peer, 1, now < end ? (int)(end - now) : 0) > 0 &&
+	while (now < end && poll(&peer, 1, (int)(end - now)) > 0 &&
 		recv(sock, packet, sizeof(packet), MSG_DONTWAIT) > 0);
 }
 

@@ -205,7 +205,7 @@ struct abi_alarm {
  */
 struct abi_bequest {
 	uint64_t sig_blocked, sig_ignored;
-	uint64_t sig_pending; /* EXEC: what waits to be unblocked */
+	uint64_t sig_pending; /* EXEC: what is not delivered yet; kept up to the answer */
 	uint64_t affinity;
 	struct abi_limit limit[ABI_LIMITS];
 	struct abi_alarm alarm; /* EXEC */
@@ -264,11 +264,12 @@ struct abi_proc {
 	uint32_t nthreads;    /* LWK: live threads */
 	uint64_t affinity;    /* guest cores the process may use, 0: all */
 	uint32_t trace;       /* proxy, with EXEC: 1: write a trace (abi/trace.h) */
-	uint32_t pad;
-	uint64_t trace_gpa; /* LWK's answer: struct abi_trace */
-	uint32_t fork_proc; /* proxy, with EXEC: 1 + index of the process that this is a copy
-			       of;   0: exec says what it is */
-	uint32_t fork_slot; /* and of its thread that has called FORK */
+	uint32_t sig_taking;  /* LWK: 1 from before it takes bits of sig_pending until they are
+				 with its own */
+	uint64_t trace_gpa;   /* LWK's answer: struct abi_trace */
+	uint32_t fork_proc;   /* proxy, with EXEC: 1 + index of the process that this is a copy
+				 of;   0: exec says what it is */
+	uint32_t fork_slot;   /* and of its thread that has called FORK */
 	struct abi_alarm alarm; /* proxy, with EXEC: it goes on after execve() */
 	/* LWK, for the account: what its ended threads had, and bytes of its memory: now, and
 	 * the most so far. */

@@ -197,10 +197,11 @@ static char **words_find(spank_t spank)
 /* What lwvmm-task takes out of the task's environment again. */
 static bool task_tell(spank_t spank, const char *program)
 {
-	char label[48] = "", node[NAME_SIZE];
+	const char *node = getenv("SLURMD_NODENAME"); /* slurmstepd's own */
+	char label[48] = "";
 
 	/* Of another node than the guest's the numbers say nothing of the guest's CPUs. */
-	if (node_guest(node) == 1 && !strcmp(node, task_guest))
+	if (node && !strcmp(node, task_guest))
 		cores_pass(spank);
 	if (settings.account_dir)
 		account_label(spank, label, sizeof(label));

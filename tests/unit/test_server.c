@@ -213,7 +213,7 @@ static pid_t proxy_fork(bool deaf, int *ready)
 
 		signal(SIGTERM, deaf ? SIG_IGN : SIG_DFL);
 		hello = hello_of_us();
-		strcpy(hello.label, label);
+		snprintf(hello.label, sizeof(hello.label), "%s", label);
 		send(sock, &hello, sizeof(hello), 0);
 		if (write(fd[1], "x", 1) == 1)
 			pause();

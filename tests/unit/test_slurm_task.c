@@ -25,7 +25,7 @@ static void file_write(const char *name, const char *text, mode_t mode)
 
 static void set_up(void)
 {
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", sizeof("XXXXXX"));
 	umask(0);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);

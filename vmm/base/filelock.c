@@ -35,7 +35,8 @@ void filelock_drop(int fd)
 
 bool filelock_held(int fd)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	/* What is in the way of a read lock: whoever may read a file can hold one of those. */
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }

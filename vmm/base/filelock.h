@@ -18,7 +18,8 @@ int filelock_wait(int fd);
 
 void filelock_drop(int fd);
 
-/* Does anybody else hold it? Looking takes nothing, so it disturbs nobody. */
+/* Does anybody else hold it? Looking takes nothing, so it disturbs nobody; may be open for
+ * reading only. */
 bool filelock_held(int fd);
 
 #endif

@@ -278,7 +278,9 @@ int64_t execute(struct service *service, bool alone)
 	const struct service_common *common = service->common;
 	const struct abi_mbox *mbox = service->mbox;
 	const struct abi_bequest *bequest = &common->share->bequest[service->slot];
+	struct relay *relay = &common->proxy->relay;
 	struct attempt *a;
+	uint64_t untold = 0;
 	bool guest;
 	int64_t ret;
 
@@ -292,15 +294,20 @@ int64_t execute(struct service *service, bool alone)
 	a->alone = alone;
 	a->program.fd = -1;
 	guest = runs_in_guest(a, mbox);
-	if (!alone)
+	/* What the relay has taken off the host's queue goes back there, or would be lost. */
+	if (!alone) {
 		porter_leave(common->porter, true);
+		untold = relay_stop(relay);
+	}
 	ignore_set(bequest->sig_ignored, alone);
-	pending_hand_over(bequest->sig_pending);
+	pending_hand_over(untold | __atomic_load_n(&bequest->sig_pending, __ATOMIC_ACQUIRE));
 	ret = guest ? execute_guest(a, mbox, bequest) : execute_host(mbox, bequest);
 	/* Still here: nothing has happened. While all signals are blocked none is lost. */
 	ignore_set(0, alone);
-	if (!alone)
+	if (!alone) {
+		relay_go(relay);
 		porter_leave(common->porter, false);
+	}
 	program_close(&a->program, a->words);
 	free(a->words);
 	free(a);

@@ -9,7 +9,8 @@
 #include "vmm/proxy/watch.h"
 
 #define SIGNALS        64
-#define FIRST_REALTIME 32 /* the kernel's view */
+#define TAKEN_MS       1000 /* an LWK that does not take signals for so long is lost */
+#define FIRST_REALTIME 32   /* the kernel's view */
 
 uint64_t relay_mask(const sigset_t *set)
 {
@@ -44,6 +45,9 @@ int relay_open(struct relay *relay)
 {
 	sigset_t all;
 
+	/* In the copy of a process it is as another's thread has left it. */
+	pthread_mutex_init(&relay->lock, NULL);
+	relay->stopped = false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	relay->fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -87,16 +91,55 @@ static bool relay_get(const struct relay *relay, struct abi_siginfo *info)
 	return true;
 }
 
-void relay_run(struct relay *relay)
+/* In order: while one waits, those behind it stay in the kernel's queue. */
+static void pass_on(struct relay *relay)
 {
-	if (relay->fd < 0)
-		return;
-	/* In order: while one waits, those behind it stay in the kernel's queue. */
 	while (relay->held || relay_get(relay, &relay->hold)) {
 		relay->held = !relay_put(relay, &relay->hold);
 		if (relay->held)
 			return;
 	}
+}
+
+void relay_run(struct relay *relay)
+{
+	if (relay->fd < 0)
+		return;
+	pthread_mutex_lock(&relay->lock);
+	if (!relay->stopped)
+		pass_on(relay);
+	pthread_mutex_unlock(&relay->lock);
+}
+
+/* The bits first: the LWK says that it takes them before one goes. */
+static bool is_taken(const struct abi_proc *proc)
+{
+	return !__atomic_load_n(&proc->sig_pending, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&proc->sig_taking, __ATOMIC_ACQUIRE);
+}
+
+uint64_t relay_stop(struct relay *relay)
+{
+	uint64_t left;
+
+	pthread_mutex_lock(&relay->lock);
+	relay->stopped = true;
+	pthread_mutex_unlock(&relay->lock);
+	for (unsigned ms = 0; ms < TAKEN_MS && !is_taken(relay->proc); ms++)
+		usleep(1000);
+	left = __atomic_exchange_n(&relay->proc->sig_pending, 0, __ATOMIC_ACQ_REL);
+	if (relay->held)
+		left |= 1ULL << (relay->hold.signo - 1);
+	relay->held = false;
+	return left;
+}
+
+void relay_go(struct relay *relay)
+{
+	pthread_mutex_lock(&relay->lock);
+	relay->stopped = false;
+	pass_on(relay); /* the helper was told of it when it could not */
+	pthread_mutex_unlock(&relay->lock);
 }
 
 void relay_close(struct relay *relay)
