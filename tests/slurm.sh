@@ -4,7 +4,7 @@
 # slurm.sh [PATTERN]: the slurm ring: real Slurm daemons (slurm_cluster.sh) with lwvmm's plug-in; the same lines for
 # the node n01, which is this host, and v01, which is a guest on it; what they say must be the same.
 #   LWVMM  the binary [build/lwvmm]    OUT  for results [out/slurm]    CORES  host cores of the guest [0-1]
-#   STEPS  of a job, for growth [25]
+#   STEPS  of a job, for growth [500]
 cd "$(dirname "$0")/.." || exit 1
 export TESTS="$PWD/tests"
 # Where no core is left to the host its copies between ranks wait for the host's scheduler (docs/howto-mpi.md).
@@ -16,7 +16,7 @@ LWVMM=${LWVMM:-build/lwvmm}
 LWVMM=$(cd "$(dirname "$LWVMM")" && pwd)/$(basename "$LWVMM")
 PLUGINS=$(dirname "$LWVMM")/integrations/slurm
 CORES=${CORES:-0-1}
-STEPS=${STEPS:-25}
+STEPS=${STEPS:-500}
 RING=slurm
 CASE_SECONDS=20
 D=$(mktemp -d /tmp/lwvmm-slurm-XXXXXX)
