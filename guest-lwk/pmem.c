@@ -337,8 +337,7 @@ static void reclaim_add(const struct abi_reclaim_rec *rec)
 	}
 	ring->rec[ring->head % ABI_RECLAIM_RECORDS] = *rec;
 	store_release(&ring->head, ring->head + 1);
-	/* The clean ring is as long as this one, so neither side can be stuck behind the other.
-	 */
+	/* The janitor keeps what the clean ring has no room for, and goes on when there is. */
 	clean_take();
 }
 

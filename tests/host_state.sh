@@ -47,6 +47,17 @@ host_state_changes() {
 	grep '^[<>]' "$OUT/state.diff" | tr '\n' ' '
 }
 
+# The last case of a ring.
+host_state_check() {
+	local changes
+	changes=$(host_state_changes)
+	if [ -z "$changes" ]; then
+		ring_ok host-as-before
+	else
+		ring_not_ok host-as-before "$changes"
+	fi
+}
+
 # Ends what a guest has left running, so that the next one is not in its way; prints what it was.
 leftovers_end() {
 	local tries=0 pids

@@ -87,10 +87,5 @@ for part; do
 	esac
 	echo "# $part took $(($(date +%s) - begin)) s"
 done
-changes=$(host_state_changes)
-if [ -z "$changes" ]; then
-	ring_ok host-as-before
-else
-	ring_not_ok host-as-before "$changes"
-fi
+host_state_check
 ring_end "$RING"

@@ -340,10 +340,5 @@ allocated
 again' host_run not_running
 fi
 end
-changes=$(host_state_changes)
-if [ -z "$changes" ]; then
-	ring_ok host-as-before
-else
-	ring_not_ok host-as-before "$changes"
-fi
+host_state_check
 ring_end slurm

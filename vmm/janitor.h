@@ -17,11 +17,14 @@
 #include "vmm/gpa.h"
 #include "vmm/window.h"
 
+#ifndef JANITOR_PIECE                /* tests have little memory */
+#define JANITOR_PIECE (256ULL << 20) /* bytes, zeroed and given at a time */
+#endif
+
 /*
  * As many as wait, whichever proxies are stopped: a record that its proxy has not applied is in
  * its log. And as many again as the ring has for what calls in flight hold up.
  */
-#define JANITOR_PIECE   (256ULL << 20) /* bytes, zeroed and given at a time */
 #define JANITOR_PENDING (ABI_MAX_PROCS * ABI_LOG_RECORDS + ABI_RECLAIM_RECORDS)
 
 struct janitor {

@@ -214,10 +214,5 @@ else
 fi
 [ "$ring_failed" = 0 ] || tail -n 40 "$D"/*/slurmd.log
 end
-changes=$(host_state_changes)
-if [ -z "$changes" ]; then
-	ring_ok host-as-before
-else
-	ring_not_ok host-as-before "$changes"
-fi
+host_state_check
 ring_end "$RING"

@@ -193,10 +193,5 @@ else
 	ring_not_ok systemd "it does not start: $(tail -n 3 "$OUT/systemd.log" | tr '\n' ' ')"
 fi
 end
-changes=$(host_state_changes)
-if [ -z "$changes" ]; then
-	ring_ok host-as-before
-else
-	ring_not_ok host-as-before "$changes"
-fi
+host_state_check
 ring_end "$RING"

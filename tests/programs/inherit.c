@@ -186,6 +186,29 @@ static void usage(void)
 	near_200(children_ms() - before);
 }
 
+/* What waits to be unblocked is there as often as it came after an execve() that fails. */
+static void failed(void)
+{
+	static char *words[] = {"x", NULL};
+	const struct timespec soon = {.tv_nsec = 100000000};
+	const int number[] = {SIGRTMIN + 1, SIGUSR1};
+	unsigned came = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(number); i++)
+		sigaddset(&set, number[i]);
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	CHECK(kill(getpid(), number[0]) == 0 && kill(getpid(), number[0]) == 0);
+	CHECK(kill(getpid(), number[1]) == 0);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(execv("/does/not/exist", words) == -1 && errno == ENOENT);
+	while (sigtimedwait(&set, NULL, &soon) > 0)
+		came++;
+	CHECK(came == 3);
+	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -193,7 +216,8 @@ int main(int argc, char **argv)
 		int (*run)(void);
 	} roles[] = {
 		{"left", do_left}, {"none", do_none}, {"wait", do_wait}, {"burn", do_burn}};
-	static const struct check_case cases[] = {{"timers", timers}, {"usage", usage}};
+	static const struct check_case cases[] = {
+		{"timers", timers}, {"usage", usage}, {"failed", failed}};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	CHECK(n > 0);

@@ -95,6 +95,30 @@ START_TEST(test_clean_at_once)
 }
 END_TEST
 
+/* A large record comes back in pieces, as far as there is room for them. */
+START_TEST(test_in_pieces)
+{
+	reclaim(0, 10);
+	share->reclaim.rec[0].len = 3 * BLOCK;
+	share->clean.head = j->given = ABI_RECLAIM_RECORDS - 2;
+	ck_assert_uint_eq(janitor_step(j), 1);
+	ck_assert_uint_eq(share->clean.head, ABI_RECLAIM_RECORDS);
+	ck_assert_uint_eq(share->clean.rec[ABI_RECLAIM_RECORDS - 2].gpa, 0);
+	ck_assert_uint_eq(share->clean.rec[ABI_RECLAIM_RECORDS - 2].len, BLOCK);
+	ck_assert_uint_eq(share->clean.rec[ABI_RECLAIM_RECORDS - 1].gpa, BLOCK);
+	ck_assert_uint_eq(ram[2 * BLOCK - 1], 0);
+	ck_assert_uint_eq(ram[2 * BLOCK], 0xff);
+	ck_assert(janitor_owes(j, PROC));
+	share->clean.tail = 1;
+	ck_assert_uint_eq(janitor_step(j), 0);
+	ck_assert_uint_eq(share->clean.rec[0].gpa, 2 * BLOCK);
+	ck_assert_uint_eq(share->clean.rec[0].len, BLOCK);
+	ck_assert_uint_eq(ram[3 * BLOCK - 1], 0);
+	ck_assert_uint_eq(ram[3 * BLOCK], 0xff);
+	ck_assert(!janitor_owes(j, PROC));
+}
+END_TEST
+
 START_TEST(test_waits_for_log)
 {
 	reclaim(1, 11);
@@ -306,6 +330,7 @@ int main(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_clean_at_once);
+	tcase_add_test(t, test_in_pieces);
 	tcase_add_test(t, test_waits_for_log);
 	tcase_add_test(t, test_takes_all_that_logs_can_hold);
 	tcase_add_test(t, test_waits_for_call);

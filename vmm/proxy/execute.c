@@ -176,6 +176,18 @@ static void pending_hand_over(uint64_t set)
 			kill(getpid(), n);
 }
 
+/* The LWK has them still: one that queues would be there twice. */
+static void pending_take_back(uint64_t set)
+{
+	const struct timespec now = {0};
+	sigset_t one;
+
+	for (; set; set &= set - 1) {
+		relay_set(set & -set, &one);
+		sigtimedwait(&one, NULL, &now);
+	}
+}
+
 /* The host's own timer goes on with it; one that is late fires at once. */
 static void alarm_set(const struct abi_alarm *alarm)
 {
@@ -280,7 +292,7 @@ int64_t execute(struct service *service, bool alone)
 	const struct abi_bequest *bequest = &common->share->bequest[service->slot];
 	struct relay *relay = &common->proxy->relay;
 	struct attempt *a;
-	uint64_t untold = 0;
+	uint64_t untold = 0, listed;
 	bool guest;
 	int64_t ret;
 
@@ -300,10 +312,12 @@ int64_t execute(struct service *service, bool alone)
 		untold = relay_stop(relay);
 	}
 	ignore_set(bequest->sig_ignored, alone);
-	pending_hand_over(untold | __atomic_load_n(&bequest->sig_pending, __ATOMIC_ACQUIRE));
+	listed = __atomic_load_n(&bequest->sig_pending, __ATOMIC_ACQUIRE);
+	pending_hand_over(untold | listed);
 	ret = guest ? execute_guest(a, mbox, bequest) : execute_host(mbox, bequest);
 	/* Still here: nothing has happened. While all signals are blocked none is lost. */
 	ignore_set(0, alone);
+	pending_take_back(listed & ~untold);
 	if (!alone) {
 		relay_go(relay);
 		porter_leave(common->porter, false);
